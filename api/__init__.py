@@ -1,0 +1,1 @@
+"""The service: HTTP, jobs, the web page and the command line."""

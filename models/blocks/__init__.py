@@ -1,0 +1,1 @@
+"""The kinds of layers a model is made of: shapes, parameters, cache."""

@@ -1,0 +1,1 @@
+"""Pure cost formulas: how long an operation takes, how much it draws."""

@@ -1,0 +1,234 @@
+"""The answer: ranked plans with their proof (``shardwright.plans/1``)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from models.parallelism import Parallelism
+from models.precision import Precision
+from models.scenario import EngineChoice, Role, Scenario
+from models.wire import WIRE
+
+AnswerStatus = Literal["optimal", "feasible", "infeasible", "time_limit"]
+Seconds = Mapping[str, float]
+"""Latency by statistic: mean, p50, p95, p99 and the percentile that was asked [s]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineLimits:
+    """What to tell the engine, per attention-dp rank."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    max_model_len: int
+    kv_cache_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryBytes:
+    """Device memory of the worst rank; the parts add up to ``capacity`` [B]."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    weights: float
+    kv_cache: float
+    activations: float
+    engine: float
+    free: float
+    capacity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Equal replicas of one configuration."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    deployment: str
+    role: Role
+    pool: str
+    replicas: int
+    parallelism: Parallelism
+    layer_partition: tuple[int, ...]
+    precision: Precision
+    engine: EngineChoice
+    limits: EngineLimits
+    memory_bytes: MemoryBytes
+    traffic_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Devices of one replica: [pool, node, device in node] in rank order."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    group: int
+    replica: int
+    devices: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """What one deployment gets from the plan."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    ttft_s: Seconds
+    tpot_s: Seconds
+    e2e_s: Seconds
+    request_per_s: float
+    output_tokens_per_s: float
+    output_tokens_per_s_per_device: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Money and power of the used devices; USD is null where a used device has no price."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    usd_per_hour: float | None
+    usd_per_million_output_tokens: float | None
+    watt: float
+    joule_per_output_token: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloVerdict:
+    """How one deployment stands to its SLO; margin = (limit - value) / limit."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    status: Literal["met", "near_miss", "missed"]
+    margins_frac: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the prediction rests on; bands are measured/predicted at the 10 % and 90 % quantile."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    kind: Literal["roofline", "fitted", "measured", "calibrated"]
+    sources: tuple[str, ...]
+    error_band_frac: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why this plan: what binds, what the alternatives lack, where the time goes."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    bottleneck: str
+    binding: tuple[str, ...]
+    why_not: tuple[str, ...]
+    breakdown_s: Mapping[str, Mapping[str, float]]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One deployment plan."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    rank: int
+    id: str
+    objective_value: float
+    gap: float | None
+    devices_used: int
+    devices_idle: int
+    groups: tuple[Group, ...]
+    placement: tuple[Placed, ...]
+    predicted: Mapping[str, Predicted]
+    cost: Cost
+    slo: Mapping[str, SloVerdict]
+    evidence: Evidence
+    verified: None = None
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What was optimised."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    name: str
+    unit: str
+    sense: Literal["max", "min"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """Proof of the bound: the duals are those of the LP relaxation."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    method: Literal["lp-dual", "branch-and-bound", "enumeration"]
+    solver: str
+    lp_bound: float | None
+    lp_duals: Mapping[str, float]
+    program_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What was looked at, what was dropped under which name, and how long it took."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    candidates: int
+    priced: int
+    feasible: int
+    undominated: int
+    dropped: Mapping[str, int]
+    wall_s: float
+    cpu_s: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relaxation:
+    """The smallest change of one kind, and whether it is enough on its own."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    change: str
+    from_: float | None
+    to: float | None
+    makes_feasible: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infeasibility:
+    """Which constraints bind, and the smallest relaxation of each kind."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    binding: tuple[str, ...]
+    relaxations: tuple[Relaxation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedPlans:
+    """The whole answer."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    schema: Literal["shardwright.plans/1"] = "shardwright.plans/1"
+    scenario: Scenario
+    scenario_sha256: str
+    shardwright_version: str
+    status: AnswerStatus
+    objective: Objective
+    bound: float | None
+    gap: float | None
+    certificate: Certificate | None
+    search: Search
+    plans: tuple[Plan, ...] = field(default=())
+    infeasibility: Infeasibility | None = None

@@ -1,0 +1,158 @@
+"""The question: models, traffic, SLOs, cluster and objective (``shardwright.scenario/1``)."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+
+from models.cluster import Cluster
+from models.errors import InvalidInput, NotBuilt
+from models.precision import Precision
+from models.wire import WIRE
+from models.workload import Slo, Workload
+
+Role = Literal["aggregated", "prefill", "decode", "encode", "colocated"]
+ObjectiveName = Literal[
+    "max_goodput", "min_cost", "min_devices", "min_power", "min_ttft", "min_tpot", "min_e2e"
+]
+ROLES: tuple[Role, ...] = ("aggregated", "prefill", "decode")
+"""Roles this version plans with; encode and colocated come with the fleet issue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InlineModel:
+    """A model given by its ``config.json`` instead of a catalogue id."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    hf_config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChoice:
+    """The serving engine; a version that is not known widens the band and warns."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    name: Literal["vllm", "sglang", "trtllm"] = "vllm"
+    version: Annotated[str, MinLen(1), MaxLen(100)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One model with its traffic and its SLO."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    name: Annotated[str, MinLen(1), MaxLen(200)]
+    model: Annotated[str, MinLen(1), MaxLen(300)] | InlineModel
+    precisions: Annotated[tuple[Precision, ...], MaxLen(16)] = ()
+    engine: EngineChoice = EngineChoice()
+    workload: Workload
+    slo: Slo = Slo()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexicographic:
+    """Objectives in order of importance."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    minimize: Annotated[tuple[ObjectiveName, ...], MinLen(1), MaxLen(4)] | None = None
+    pareto: Annotated[tuple[ObjectiveName, ...], MinLen(2), MaxLen(2)] | None = None
+    points: Annotated[int, Ge(2), Le(1000)] = 20
+
+    def __post_init__(self) -> None:
+        if self.pareto is not None:
+            raise NotBuilt("objective.pareto is not built yet", pointer="/objective/pareto")
+        if self.minimize is None:
+            raise InvalidInput("give minimize, a list of objectives", pointer="/minimize")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Caps over the whole cluster."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    usd_per_hour: Annotated[float, Gt(0), Le(1e12)] | None = None
+    watt: Annotated[float, Gt(0), Le(1e15)] | None = None
+    devices: Annotated[int, Ge(1), Le(10_000_000)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserve:
+    """Capacity kept for the loss of a domain (reserved)."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    failure: Literal["device", "node", "rack"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.failure is not None:
+            raise NotBuilt("reserve.failure is not built yet", pointer="/reserve/failure")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to search."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    roles: Annotated[tuple[Role, ...], MinLen(1), MaxLen(5)] | None = None
+    top_k: Annotated[int, Ge(1), Le(100)] = 5
+    time_limit_s: Annotated[float, Gt(0), Le(86_400)] = 30.0
+    gap: Annotated[float, Ge(0), Le(1)] = 1e-4
+    seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
+    verify: Literal["none", "top1", "top_k"] = "none"
+    slo_confidence: Literal["point", "band"] = "point"
+
+    def __post_init__(self) -> None:
+        if self.verify != "none":
+            raise NotBuilt(
+                f"options.verify={self.verify} needs the simulator, which is not built yet",
+                pointer="/options/verify",
+                hint="Maybe options.verify: none.",
+            )
+        for i, role in enumerate(self.roles or ()):
+            if role not in ROLES:
+                raise NotBuilt(f"role {role} is not built yet", pointer=f"/options/roles/{i}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One planning question, complete."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    schema: Literal["shardwright.scenario/1"]
+    name: Annotated[str, MinLen(1), MaxLen(200)] = "scenario"
+    mode: Literal["serve", "train"] = "serve"
+    deployments: Annotated[tuple[Deployment, ...], MinLen(1), MaxLen(64)]
+    cluster: Cluster
+    objective: ObjectiveName | Lexicographic = "max_goodput"
+    limits: Limits = field(default_factory=Limits)
+    reserve: Reserve = field(default_factory=Reserve)
+    periods: Annotated[tuple[dict[str, Any], ...], MaxLen(1000)] = ()
+    price_book: str | None = None
+    calibration: str | None = None
+    options: Options = field(default_factory=Options)
+
+    def __post_init__(self) -> None:
+        if self.mode == "train":
+            raise NotBuilt("mode: train is reserved for training plans", pointer="/mode")
+        if self.periods:
+            raise NotBuilt("periods are not built yet", pointer="/periods")
+        if self.calibration is not None:
+            raise NotBuilt("calibration is not built yet", pointer="/calibration")
+        names = [d.name for d in self.deployments]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                raise InvalidInput(f"two deployments are named {name!r}", pointer=f"/deployments/{i}/name")
+
+    @property
+    def objectives(self) -> tuple[ObjectiveName, ...]:
+        """Objectives in order of importance; one unless the scenario asks for a list."""
+        if isinstance(self.objective, Lexicographic):
+            return self.objective.minimize or ()
+        return (self.objective,)

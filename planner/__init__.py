@@ -1,0 +1,1 @@
+"""Verbs: from a scenario to ranked, explained plans."""

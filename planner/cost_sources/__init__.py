@@ -1,0 +1,1 @@
+"""Cost sources that read files or call packages."""

@@ -1,0 +1,1 @@
+"""Readers of foreign formats: text or JSON in, a domain object out."""

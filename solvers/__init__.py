@@ -1,0 +1,1 @@
+"""Mathematical programs over plain arrays: numbers in, choice and proof out."""

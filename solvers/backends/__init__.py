@@ -1,0 +1,1 @@
+"""Solvers behind one port: plain arrays in, result out."""
