@@ -8,6 +8,8 @@ engine documentation of the formats).
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from models.wire import WIRE
+
 WeightFormat = Literal["bf16", "fp8", "fp8_block", "int8", "int4", "mxfp4", "nvfp4"]
 KvFormat = Literal["bf16", "fp8", "auto"]
 
@@ -36,9 +38,6 @@ COMPUTE_FORMAT: dict[str, str] = {
 
 BLOCK_OF: dict[str, int] = {"fp8_block": 128, "mxfp4": 32, "nvfp4": 16}
 """A sharded dimension must stay a multiple of this many elements."""
-
-
-from models.wire import WIRE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,11 +66,13 @@ class Csr:
 
     def dot(self, x: NDArray[Any]) -> Floats:
         """Multiply by a column vector: the activity of every row [rows]."""
-        return np.bincount(self.row_of, weights=self.data * x[self.indices], minlength=self.n_rows)
+        terms = self.data * x[self.indices]
+        return np.asarray(np.bincount(self.row_of, weights=terms, minlength=self.n_rows), dtype=np.float64)
 
     def transpose_dot(self, y: NDArray[Any]) -> Floats:
         """Multiply a row vector by the matrix: one number per column [columns]."""
-        return np.bincount(self.indices, weights=self.data * y[self.row_of], minlength=self.n_cols)
+        terms = self.data * y[self.row_of]
+        return np.asarray(np.bincount(self.indices, weights=terms, minlength=self.n_cols), dtype=np.float64)
 
     def take_columns(self, columns: Ints) -> Csr:
         """Keep these columns, in this order."""

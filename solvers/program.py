@@ -12,6 +12,8 @@ from solvers.csr import Bools, Csr, Floats
 
 FEASIBILITY_TOLERANCE = 1e-6
 """Largest violation of a row, relative to its own magnitude, that still counts as satisfied."""
+SMALLEST_ROW = 1e-2
+"""Smallest magnitude of a row in units of its largest coefficient."""
 
 
 class Sense(StrEnum):
@@ -63,7 +65,9 @@ class Program:
         terms = np.bincount(
             self.rows.row_of, weights=np.abs(self.rows.data * x[self.rows.indices]), minlength=self.n_rows
         )
-        size = np.maximum(np.maximum(terms, _finite(self.row_lb)), _finite(self.row_ub))
+        # A row of zeros has no magnitude of its own: a part of its largest coefficient stands in.
+        least = self.rows.row_max_abs() * SMALLEST_ROW
+        size = np.maximum(np.maximum(terms, least), np.maximum(_finite(self.row_lb), _finite(self.row_ub)))
         size = np.where(size > 0, size, 1.0)
         over = np.maximum(self.row_lb - activity, activity - self.row_ub) / size
         outside = np.maximum(self.lb - x, x - self.ub) / np.maximum(1.0, np.abs(x))

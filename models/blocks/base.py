@@ -74,11 +74,12 @@ class Core:
     top_k_tokens : int or None
         Cap of the entries a query reads once an indexer has chosen.
     index_elements_per_token, index_flop_per_pair : float
-        Cache and per-pair work of the indexer.
+        Cache of the indexer per token of context, and its work per (query token, token of context);
+        an indexer over compressed entries is averaged over the tokens they stand for.
     state_bytes_per_sequence : float
-        Recurrent state of linear attention and Mamba, independent of the context length.
+        What a sequence keeps whatever its length: recurrent state, or the window beside a compressed cache.
     state_flop_per_token : float
-        Work of the recurrence per token.
+        Work per token that does not grow with the context: the recurrence, or attention to that window.
     kernels : int
         Launches of the core itself, rotary embedding and cache write included.
     """

@@ -10,8 +10,10 @@ from models.blocks.base import Core, Projection
 class GroupedQueryAttention:
     """``heads`` query heads read ``kv_heads`` cached heads.
 
-    ``window_tokens`` limits what a query sees and what a sequence keeps; ``shared_kv`` keeps one tensor
-    for K and V; ``output_gate`` adds a gate as wide as the queries; ``sinks`` adds one logit per head.
+    ``window_tokens`` limits what a query sees and what a sequence keeps; ``shared_kv`` derives K and V
+    from one matrix (norm and rotation differ, so the cache still holds both); ``output_gate`` adds a gate
+    as wide as the queries; ``sinks`` adds one logit per head; ``quantised=False`` keeps the matrices of
+    the block in bf16 where the checkpoint does.
     """
 
     kind: Literal["gqa"] = "gqa"
@@ -27,6 +29,7 @@ class GroupedQueryAttention:
     qk_norm: Literal["none", "head", "full"] = "none"
     sinks: bool = False
     extra_norms: int = 0
+    quantised: bool = True
 
     @property
     def value_dim(self) -> int:
@@ -42,15 +45,15 @@ class GroupedQueryAttention:
         return (
             Projection(
                 kernel="qkv", inputs=hidden, outputs=q + gate, split="column",
-                units=head, bias=self.qkv_bias,
+                units=head, bias=self.qkv_bias, quantised=self.quantised,
             ),
             Projection(
                 kernel="qkv", inputs=hidden, outputs=k + v, split="column",
-                units=cache, bias=self.qkv_bias,
+                units=cache, bias=self.qkv_bias, quantised=self.quantised,
             ),
             Projection(
                 kernel="o", inputs=head * self.value_dim, outputs=hidden, split="row",
-                units=head, after_core=True, bias=self.output_bias,
+                units=head, after_core=True, bias=self.output_bias, quantised=self.quantised,
             ),
         )  # fmt: skip
 
@@ -65,12 +68,11 @@ class GroupedQueryAttention:
 
     def core(self) -> Core:
         """Cache of K and V; scores and weighted sum cost 2 FLOP per element and head."""
-        v_cached = 0 if self.shared_kv else self.value_dim
         flop = 2.0 * self.heads * (self.head_dim + self.value_dim)
         return Core(
             heads=self.heads,
             kv_heads=self.kv_heads,
-            kv_elements_per_token=self.kv_heads * (self.head_dim + v_cached),
+            kv_elements_per_token=self.kv_heads * (self.head_dim + self.value_dim),
             prefill_flop_per_pair=flop,
             decode_flop_per_pair=flop,
             window_tokens=self.window_tokens,

@@ -13,6 +13,7 @@ class LatentAttention:
     Decode multiplies queries into the latent space instead of expanding the cache, so a pair costs
     ``2 * heads * (2 * kv_lora_rank + qk_rope_head_dim)`` FLOP there against
     ``2 * heads * (qk dim + v dim)`` in prefill. Tensor parallelism replicates the latent cache.
+    ``index_heads=0`` with ``index_top_k`` set: the layer reuses what an earlier layer's indexer chose.
     """
 
     kind: Literal["mla"] = "mla"

@@ -10,7 +10,8 @@ from models.blocks.base import Projection
 class MoeFfn:
     """Every token visits ``top_k`` of ``experts`` routed experts and the shared width, if any.
 
-    ``latent_size``: routed experts work in a narrower space between two projections (latent MoE);
+    ``latent_size``: routed experts work in a narrower space between two projections (latent MoE), with a
+    norm on their sum where ``latent_norm`` says so;
     ``parallel_dense``: ``shared_intermediate_size`` is a dense FFN beside the experts, with own norms.
     """
 
@@ -21,6 +22,7 @@ class MoeFfn:
     shared_intermediate_size: int = 0
     shared_gate: bool = False
     latent_size: int | None = None
+    latent_norm: bool = False
     gated: bool = True
     expert_bias: bool = False
     router_bias: bool = False
@@ -69,5 +71,6 @@ class MoeFfn:
         )  # fmt: skip
 
     def vector_parameters(self, hidden: int) -> int:
-        """Norms around the block and the router's correction vector."""
-        return hidden * (1 + self.extra_norms) + self.experts * self.score_correction
+        """Norms in and around the block and the router's correction vector."""
+        norms = hidden * (1 + self.extra_norms) + (self.latent_size or 0) * self.latent_norm
+        return norms + self.experts * self.score_correction

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from models.blocks.compressed_attention import CompressedAttention
 from models.blocks.dense_ffn import DenseFfn
 from models.blocks.gqa import GroupedQueryAttention
 from models.blocks.linear_attention import LinearAttention
@@ -15,6 +16,7 @@ MIXERS: dict[str, Callable[..., Any]] = {
     "mla": LatentAttention,
     "linear": LinearAttention,
     "mamba2": MambaMixer,
+    "compressed": CompressedAttention,
 }
 
 FFNS: dict[str, Callable[..., Any]] = {

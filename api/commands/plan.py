@@ -1,0 +1,103 @@
+"""``shardwright plan SCENARIO...``: solve one scenario or many."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from api.commands.ending import EXPECTED, ends_cleanly, tell
+from api.commands.reading import folder_of, read_text, stem_of
+from api.exit_codes import ExitCode, gravest, of_status
+from models.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from api.render.progress import Report
+    from models.plan import RankedPlans
+
+Format = Literal["table", "json"]
+
+
+@ends_cleanly
+def command(
+    scenarios: Annotated[
+        list[str], typer.Argument(help="Scenario files (YAML or JSON); - reads standard input.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that gets <file stem>.plans.json of each scenario.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = "table",
+    top: Annotated[
+        int | None, typer.Option(help="How many plans to rank, instead of options.top_k.", min=1, max=100)
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Also write the program and what proves its bound (one scenario).")
+    ] = None,
+    write_lp: Annotated[
+        Path | None, typer.Option(help="Also write the program in LP format (one scenario).")
+    ] = None,
+) -> ExitCode:
+    """Solve scenarios and print ranked plans; all are tried, the gravest outcome is the exit code."""
+    from api.render.progress import progress_bar
+
+    asked = {"certificate_path": certificate, "lp_path": write_lp}
+    extra = {name: path for name, path in asked.items() if path is not None}
+    _check_names(scenarios, out, extra)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    codes = []
+    with progress_bar(len(scenarios)) as start:
+        for name in scenarios:
+            try:
+                answer = solve_file(name, top, start(stem_of(name)), extra)
+                codes.append(of_status(answer.status))
+            except BrokenPipeError:
+                raise
+            except EXPECTED as error:
+                codes.append(tell(error, name))
+                continue
+            _deliver(answer, name, out, form, several=len(scenarios) > 1)
+    return gravest(codes)
+
+
+def solve_file(name: str, top: int | None, report: "Report", extra: dict[str, Any]) -> "RankedPlans":
+    """Read one scenario file and solve it."""
+    from dataclasses import replace
+
+    from planner import pipeline, scenario_file
+
+    scenario = scenario_file.read(read_text(name), base=folder_of(name))
+    if top is not None:
+        scenario = replace(scenario, options=replace(scenario.options, top_k=top))
+    return pipeline.plan(scenario, on_progress=report, **extra)
+
+
+def _check_names(names: list[str], out: Path | None, extra: dict[str, Path]) -> None:
+    if len(names) > 1 and extra:
+        raise InvalidInput(
+            "--certificate and --write-lp are for one scenario", hint="Maybe run them one at a time."
+        )
+    stems = [stem_of(name) for name in names]
+    for i, stem in enumerate(stems if out is not None else []):
+        if stem in stems[:i]:
+            raise InvalidInput(
+                f"{names[stems.index(stem)]} and {names[i]} would both write {stem}.plans.json",
+                hint="Maybe rename one, or write them into two folders.",
+            )
+
+
+def _deliver(answer: "RankedPlans", name: str, out: Path | None, form: Format, *, several: bool) -> None:
+    """Write to the folder where one is given; print in the format asked."""
+    from api.render.answer import one_line, print_answer, terminal
+    from models import codec
+
+    if out is not None:
+        (out / f"{stem_of(name)}.plans.json").write_text(codec.to_json(answer) + "\n", encoding="utf-8")
+    if form == "json":
+        sys.stdout.write(codec.to_json(answer, indent=None if several else 2) + "\n")
+    elif several and out is not None:
+        typer.echo(one_line(answer))
+    else:
+        print_answer(answer, terminal())
+        if several:
+            typer.echo("")

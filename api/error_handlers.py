@@ -1,0 +1,64 @@
+"""Every error of the service leaves as a problem, or as a page where a page was asked for."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.problems import Problem, problem_response
+from models.errors import Fault, InvalidInput, ShardwrightError
+from solvers.errors import InvalidInstance
+
+log = logging.getLogger(__name__)
+REST_PREFIX = "/v1"
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+    for kind in (Problem, ShardwrightError, InvalidInstance):
+        app.add_exception_handler(kind, _told)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _parameters)
+    app.add_exception_handler(Exception, _defect)
+
+
+def _told(request: Request, error: Exception) -> Response:
+    if wants_page(request):
+        from api.pages.error_page import error_page
+
+        return error_page(request, error)
+    return problem_response(error, instance=request.url.path)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = {
+        HTTPStatus.NOT_FOUND: f"there is nothing at {request.url.path[:200]}",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here",
+    }
+    detail = words.get(HTTPStatus(error.status_code), str(error.detail))
+    return _told(request, Problem(error.status_code, detail, headers=error.headers))
+
+
+def _parameters(request: Request, error: Exception) -> Response:
+    """Query, path and header parameters; bodies are read by our own strict reader."""
+    assert isinstance(error, RequestValidationError)
+    faults = tuple(
+        Fault(pointer="", detail=f"{' '.join(str(part) for part in row['loc'])}: {row['msg']}")
+        for row in error.errors()
+    )
+    return _told(request, InvalidInput(faults[0].detail, faults=faults))
+
+
+def _defect(request: Request, error: Exception) -> Response:
+    """A defect of ours: the log has the traceback, the client learns nothing of the inside."""
+    log.error("defect at %s", request.url.path, exc_info=error)
+    return _told(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a defect of the service"))
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asked for something outside the REST interface."""
+    return not request.url.path.startswith(REST_PREFIX) and "text/html" in request.headers.get("accept", "")

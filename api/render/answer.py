@@ -1,0 +1,67 @@
+"""A whole answer for the terminal: status, table, reasons, search."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+
+from api.render.infeasible import infeasible_lines
+from api.render.plan_table import plan_table
+from api.render.quantities import percent
+from api.render.summary import dropped_line, headline, proof_line, search_line
+from models.plan import RankedPlans
+
+STYLES = {"optimal": "bold green", "feasible": "bold yellow", "infeasible": "bold red"}
+WIDTH_IN_A_PIPE = 132
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    """A console that keeps its tables whole when the output is a pipe or a file."""
+    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH_IN_A_PIPE)
+
+
+def print_answer(answer: RankedPlans, console: Console) -> None:
+    """Print everything a reader needs to judge the answer."""
+    style = STYLES.get(answer.status, "bold red")
+    console.print(f"[bold]{escape(answer.scenario.name)}[/bold]  [{style}]{headline(answer)}[/{style}]")
+    console.print(escape(proof_line(answer)))
+    if answer.plans:
+        console.print()
+        console.print(plan_table(answer))
+    if answer.infeasibility is not None:
+        console.print("\n".join(escape(line) for line in infeasible_lines(answer.infeasibility)))
+    console.print("\n".join(escape(line) for line in _reasons(answer)), style="dim")
+
+
+def _reasons(answer: RankedPlans) -> Iterator[str]:
+    if answer.plans:
+        best = answer.plans[0]
+        yield f"Plan 1: {best.explanation.bottleneck}"
+        yield from (f"  binding: {reason}" for reason in best.explanation.binding)
+        yield from (f"  instead: {reason}" for reason in best.explanation.why_not)
+        yield from (f"  warning: {text}" for text in best.explanation.warnings)
+        yield f"Evidence: {best.evidence.kind}{_band_words(best.evidence.error_band_frac)}"
+    yield f"Searched: {search_line(answer)}"
+    if dropped := dropped_line(answer):
+        yield f"Dropped:  {dropped}"
+    yield from (f"Note:     {note}" for note in answer.search.notes)
+
+
+def _band_words(bands: object) -> str:
+    rows = dict(bands) if isinstance(bands, dict) else {}
+    words = [
+        f"{name.removesuffix('_s').upper()} {percent(low, 0)}–{percent(high, 0)}"
+        for name, (low, high) in rows.items()
+    ]
+    return f"; 80 % of measurements lie within {', '.join(words)} of the prediction" if words else ""
+
+
+def one_line(answer: RankedPlans) -> str:
+    """Status and best plan in one line, for batches."""
+    layout = ", ".join(
+        f"{g.replicas} × {g.parallelism.short()} {g.role}" for plan in answer.plans[:1] for g in plan.groups
+    )
+    return f"{answer.scenario.name}: {answer.status} · {proof_line(answer)}" + (
+        f" · {layout}" if layout else ""
+    )

@@ -1,0 +1,84 @@
+"""Ranked plans as one table: a row per group of replicas, the latencies beside what was asked."""
+
+from rich.table import Table
+from rich.text import Text
+
+from api.render.quantities import amount, dollars, percent
+from api.render.verdict import WORDS, Latency, latencies, slo_of
+from models.plan import Group, Plan, RankedPlans
+from models.precision import Precision
+
+CHIP_STYLES = {"met": "bold green", "near_miss": "bold yellow", "missed": "bold red"}
+
+
+def plan_table(answer: RankedPlans) -> Table:
+    """The table; one section per plan."""
+    from rich.box import SIMPLE_HEAD
+
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column(answer.objective.unit, justify="right", no_wrap=True)
+    table.add_column("gap", justify="right", no_wrap=True)
+    table.add_column("devices", justify="right", no_wrap=True)
+    table.add_column("replicas × parallelism")
+    table.add_column("precision")
+    table.add_column("latency")
+    table.add_column("SLO")
+    table.add_column("$/h", justify="right", no_wrap=True)
+    for plan in answer.plans:
+        _add(table, plan, answer)
+    return table
+
+
+def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
+    """The groups of a plan on the left, its latencies on the right, as many rows as the longer has."""
+    several = len(answer.scenario.deployments) > 1
+    left = [_group_cells(group, several) for group in plan.groups]
+    right = [cells for name in plan.predicted for cells in _latency_cells(plan, name, answer, several)]
+    height = max(len(left), len(right))
+    left += [("", "")] * (height - len(left))
+    right += [("", Text())] * (height - len(right))
+    for i, (group, latency) in enumerate(zip(left, right, strict=True)):
+        first, last = i == 0, i == height - 1
+        table.add_row(
+            str(plan.rank) if first else "",
+            amount(plan.objective_value) if first else "",
+            percent(plan.gap) if first else "",
+            f"{plan.devices_used} of {plan.devices_used + plan.devices_idle}" if first else "",
+            *group,
+            *latency,
+            dollars(plan.cost.usd_per_hour) if first else "",
+            end_section=last,
+        )
+
+
+def _group_cells(group: Group, several: bool) -> tuple[str, str]:
+    owner = f"{group.deployment}: " if several else ""
+    layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role} on {group.pool}"
+    return layout, precision_words(group.precision)
+
+
+def precision_words(precision: Precision) -> str:
+    """Formats in one breath; experts only where they differ."""
+    experts = f" experts {precision.experts}" if precision.experts != precision.weights else ""
+    return f"{precision.weights}{experts}, kv {precision.kv}"
+
+
+def _latency_cells(plan: Plan, deployment: str, answer: RankedPlans, several: bool) -> list[tuple[str, Text]]:
+    rows = latencies(plan, deployment, slo_of(answer.scenario, deployment))
+    owner = f"{deployment}: " if several else ""
+    chips = [_chip(plan, deployment) if i == 0 else Text() for i in range(len(rows))]
+    for row, chip in zip(rows, chips, strict=True):
+        chip.append(" " * bool(chip.plain and row.margin_words) + row.margin_words, style="default")
+    return [(owner + _words(row), chip) for row, chip in zip(rows, chips, strict=True)]
+
+
+def _words(row: Latency) -> str:
+    return f"{row.label} {row.words}"
+
+
+def _chip(plan: Plan, deployment: str) -> Text:
+    verdict = plan.slo.get(deployment)
+    if verdict is None or not verdict.margins_frac:
+        return Text("none asked", style="dim")
+    return Text.assemble((f"{WORDS[verdict.status]}:", CHIP_STYLES[verdict.status]))

@@ -1,0 +1,68 @@
+"""What the repositories hand out: values, never rows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One revision of a stored document."""
+
+    id: str
+    kind: str
+    name: str
+    revision: int
+    body: Any
+    sha256: str
+    refs: dict[str, int]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One plan job; ``revisions`` maps the id of each stored document it used to its revision."""
+
+    id: str
+    state: str
+    phase: str | None
+    incumbent: float | None
+    bound: float | None
+    gap: float | None
+    scenario: Any
+    scenario_name: str
+    revisions: dict[str, int]
+    error: dict[str, Any] | None
+    attempts: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened to a job."""
+
+    number: int
+    kind: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """One ranked plan with the job it came from."""
+
+    id: str
+    job_id: str
+    rank: int
+    objective_value: float
+    body: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some records in order; ``next`` is where the following page begins, None at the end."""
+
+    items: tuple[Any, ...]
+    next: str | None

@@ -1,0 +1,73 @@
+r"""Collectives by the :math:`\alpha`-:math:`\beta` law, per link tier (Thakur et al. 2005).
+
+A group that fits into one scale-up domain uses its fabric alone. A wider group works in two levels:
+inside the domain first, then between domains, where every device carries its own part.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.cost.base import Array, CollectiveKind, Span
+from models.hardware import Device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSpeeds:
+    """Two tiers of links, one direction, per device.
+
+    ``*_step_s`` is paid once per doubling of the group on top of ``*_base_s``.
+    """
+
+    up_bytes_per_s: float
+    up_base_s: float
+    up_step_s: float
+    out_bytes_per_s: float
+    out_base_s: float
+    out_step_s: float
+
+    @classmethod
+    def nominal(cls, device: Device) -> "LinkSpeeds":
+        """Datasheet speed, one latency per collective."""
+        return cls(
+            up_bytes_per_s=device.scale_up_bytes_per_s,
+            up_base_s=device.scale_up_latency_s,
+            up_step_s=0.0,
+            out_bytes_per_s=device.scale_out_bytes_per_s,
+            out_base_s=device.scale_out_latency_s,
+            out_step_s=0.0,
+        )
+
+
+VOLUME: dict[str, float] = {"all_reduce": 2.0, "all_gather": 1.0, "reduce_scatter": 1.0, "all_to_all": 1.0}
+"""Passes over the payload: a ring moves VOLUME * (n - 1) / n of it through every device."""
+
+
+def collective_seconds(kind: CollectiveKind, payload_bytes: Array, span: Span, links: LinkSpeeds) -> Array:
+    """Time of one collective [s].
+
+    ``payload_bytes`` is the full buffer of one member: the tensor that is reduced, the gathered result,
+    everything a member sends in an all-to-all, the message of a send.
+    """
+    if kind == "send":
+        crosses = span.inside < span.members
+        slow = links.out_base_s + payload_bytes / links.out_bytes_per_s
+        fast = links.up_base_s + payload_bytes / links.up_bytes_per_s
+        return np.where(span.members > 1, np.where(crosses, slow, fast), 0.0)
+    inside = np.minimum(span.inside, span.members)
+    outside = span.members / inside
+    up_s = _level(VOLUME[kind], payload_bytes, inside, links.up_bytes_per_s, links.up_base_s, links.up_step_s)
+    # an all-to-all sends the share of the other domains over the network, a reduction only its own part
+    part = payload_bytes if kind == "all_to_all" else payload_bytes / inside
+    out_s = _level(VOLUME[kind], part, outside, links.out_bytes_per_s, links.out_base_s, links.out_step_s)
+    total: Array = up_s + out_s
+    return total
+
+
+def _level(
+    volume: float, payload_bytes: Array, n: Array, bytes_per_s: float, base_s: float, step_s: float
+) -> Array:  # noqa: PLR0913
+    moved = volume * (n - 1.0) / n * payload_bytes
+    alone = n <= 1.0
+    seconds: Array = np.where(alone, 0.0, base_s + step_s * np.log2(np.maximum(n, 1.0)) + moved / bytes_per_s)
+    return seconds

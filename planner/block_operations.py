@@ -1,0 +1,282 @@
+"""Operations and collectives of one layer block under a layout: the weights of its cost graph.
+
+Per attention-dp rank a step has ``tokens`` = decode sequences + prompt tokens / cp. Matrices are cut by
+tensor parallelism; attention by heads, decode context by dcp, prompts by cp; experts by ep and moe_tp.
+Exactly two reductions follow a dense layer, one after each block (Shoeybi et al. 2019).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.blocks.base import Core, Ffn, Mixer, Projection
+from models.blocks.moe import MoeFfn
+from models.cost.base import Array, CollectiveKind, Operation, OperationKind, Span
+from models.memory import expert_slots, kv_bytes_per_token, padded_expert_parameters, shard_frac
+from models.precision import KV_BYTES, WEIGHT_BYTES
+from planner.cost_graph import Node
+from planner.layouts import Layouts
+from planner.setting import Setting
+from planner.step_load import StepLoad
+
+ACTIVATION_BYTES = 2.0
+DISPATCH_BYTES = 1.0
+"""Tokens travel to experts in fp8 and return in bf16 (DeepEP's normal and low-latency kernels)."""
+EXPERT_IMBALANCE_FRAC = 1.26
+"""Load of the busiest expert rank over the mean (kind fitted: +26 % over serving rows of five families)."""
+
+Weight = tuple[Node, Array]
+
+
+@dataclass(frozen=True)
+class BlockPricer:
+    """Prices blocks of one setting for many layouts and one step load."""
+
+    setting: Setting
+    layouts: Layouts
+    load: StepLoad
+
+    @property
+    def tokens(self) -> Array:
+        """Tokens one rank multiplies: context parallelism cuts prompts only."""
+        local: Array = self.load.decode_sequences + self.load.prefill_tokens / self.layouts.cp
+        return local
+
+    def mixer(self, mixer: Mixer) -> Iterator[Weight]:
+        """Norm, projections, core, output projection, reduction."""
+        hidden, core = self.setting.spec.hidden_size, mixer.core()
+        yield self._vector("norm", 4.0 * hidden, shared=True)
+        yield from self._matrices(mixer.projections(hidden), after_core=False)
+        yield from self._core(core)
+        yield from self._matrices(mixer.projections(hidden), after_core=True)
+        yield from self._reduce()
+
+    def ffn(self, ffn: Ffn) -> Iterator[Weight]:
+        """Norm, projections or experts, reduction."""
+        hidden = self.setting.spec.hidden_size
+        yield self._vector("norm", 4.0 * hidden, shared=True)
+        yield from self._matrices(ffn.projections(hidden), after_core=False)
+        if isinstance(ffn, MoeFfn):
+            yield from self._experts(ffn)
+        else:
+            inner = max(p.outputs for p in ffn.projections(hidden))
+            yield self._vector("activation", 1.5 * inner)
+        yield from self._matrices(ffn.projections(hidden), after_core=True)
+        yield from self._reduce_ffn(ffn)
+
+    # ---- matrices and elementwise work
+
+    def _seconds(self, operation: Operation) -> Array:
+        return self.setting.cost.seconds(self.setting.site.device, operation)
+
+    def _vector(self, name: str, elements_per_token: float, *, shared: bool = False) -> Weight:
+        """Elementwise work; ``shared``: on the whole hidden width, cut only by sequence parallelism."""
+        tp = self.layouts.tp
+        cut = np.where(self.layouts.sequence_parallel, tp, 1) if shared else tp
+        moved = self.tokens * elements_per_token * ACTIVATION_BYTES / cut
+        busy = self.tokens > 0
+        operation = Operation(
+            kind="vector", format="bf16", flop=moved * 0.0, bytes=moved * busy, rows=self.tokens
+        )
+        return Node(name=name, part="elementwise"), self._seconds(operation)
+
+    def _matrices(self, projections: tuple[Projection, ...], *, after_core: bool) -> Iterator[Weight]:
+        """One multiplication per kernel name."""
+        chosen = [p for p in projections if p.after_core == after_core]
+        for kernel in dict.fromkeys(p.kernel for p in chosen):
+            fused = [p for p in chosen if p.kernel == kernel]
+            yield Node(name=kernel, part="gemm"), self._gemm(fused)
+
+    def _gemm(self, fused: list[Projection]) -> Array:
+        share = [shard_frac(p, self.layouts.tp) for p in fused]
+        elements = sum((p.inputs * p.outputs * f for p, f in zip(fused, share, strict=True)), np.zeros(1))
+        rows_cut = fused[0].split == "row"
+        inputs = fused[0].inputs * (share[0] if rows_cut else 1.0)
+        outputs = elements / np.maximum(inputs, 1e-9)
+        fmt = self.setting.precision.weights if fused[0].quantised else "bf16"
+        operation = Operation(
+            kind="gemm",
+            format=fmt,
+            flop=2.0 * self.tokens * elements,
+            bytes=elements * WEIGHT_BYTES[fmt] + self.tokens * (inputs + outputs) * ACTIVATION_BYTES,
+            rows=self.tokens,
+        )
+        return self._seconds(operation)
+
+    # ---- attention and recurrences
+
+    def _core(self, core: Core) -> Iterator[Weight]:
+        heads = np.ceil(core.heads / self.layouts.tp) / core.heads
+        if core.kv_elements_per_token:
+            prefill_s = self._attention_prefill(core, heads)
+            decode_s = self._attention_decode(core, heads)
+            yield Node(name="attention_prefill", part="attention"), prefill_s
+            yield Node(name="attention_decode", part="attention"), decode_s
+            yield from self._context_exchange(core, prefill_s)
+        if core.state_bytes_per_sequence:
+            yield Node(name="recurrence", part="attention"), self._recurrence(core, heads)
+
+    def _cache_bytes(self, core: Core) -> Array:
+        return kv_bytes_per_token(core, self.setting.precision.cache, self.layouts.tp, self.layouts.dcp)
+
+    def _attention_prefill(self, core: Core, heads: Array) -> Array:
+        load = self.load
+        tokens = load.prefill_tokens / self.layouts.cp
+        seen = _visible(core, load.prefill_context_tokens)
+        scan = tokens * load.prefill_context_tokens * core.index_flop_per_pair
+        read = (load.prefill_prior_tokens + load.prefill_tokens) * (load.prefill_tokens > 0)
+        return self._attend(
+            "attention_prefill",
+            tokens * seen * core.prefill_flop_per_pair * heads + scan,
+            read * self._cache_bytes(core),
+            core.kernels,
+        )
+
+    def _attention_decode(self, core: Core, heads: Array) -> Array:
+        load, cache = self.load, KV_BYTES[self.setting.precision.cache]
+        seen = _visible(core, load.decode_context_tokens)
+        index = core.index_elements_per_token * cache / self.layouts.dcp
+        per_token = self._cache_bytes(core) - index
+        pairs = load.decode_sequences * seen
+        scan = load.decode_sequences * load.decode_context_tokens
+        return self._attend(
+            "attention_decode",
+            pairs * core.decode_flop_per_pair * heads + scan * core.index_flop_per_pair,
+            pairs * per_token + scan * index,
+            core.kernels,
+        )
+
+    def _attend(self, kind: OperationKind, flop: Array, moved: Array, kernels: int) -> Array:
+        operation = Operation(
+            kind=kind, format=self.setting.precision.cache, flop=flop, bytes=moved, rows=self.tokens,
+            launches=float(kernels),
+        )  # fmt: skip
+        return self._seconds(operation)
+
+    def _recurrence(self, core: Core, heads: Array) -> Array:
+        load = self.load
+        tokens = load.decode_sequences + load.prefill_tokens / self.layouts.cp
+        # decode reads and writes the state once a token; prefill keeps it on chip for a chunk
+        touched = (
+            2.0 * core.state_bytes_per_sequence * heads * (load.decode_sequences + (load.prefill_tokens > 0))
+        )
+        operation = Operation(
+            kind="recurrence", format="bf16", flop=tokens * core.state_flop_per_token * heads,
+            bytes=touched, rows=tokens, launches=float(core.kernels),
+        )  # fmt: skip
+        return self._seconds(operation)
+
+    def _context_exchange(self, core: Core, core_s: Array) -> Iterator[Weight]:
+        """KV of the other context-parallel ranks; queries and partial results of decode context ranks."""
+        layouts, load = self.layouts, self.load
+        if np.any(layouts.cp > 1):
+            held = (load.prefill_prior_tokens + load.prefill_tokens) * self._cache_bytes(core) * layouts.dcp
+            held = held * (load.prefill_tokens > 0)
+            gather_s = self.collective("all_gather", held, layouts.cp, layouts.tp)
+            hop_s = self.collective("send", held / layouts.cp, layouts.cp, layouts.tp)
+            # a ring hides its hops behind attention; an all-gather does not, but has fewer launches
+            ring_s = np.maximum((layouts.cp - 1) * hop_s - core_s, 0.0) + hop_s
+            yield Node(name="cp_exchange", part="context", is_collective=True), np.minimum(gather_s, ring_s)
+        if np.any(layouts.dcp > 1):
+            # width of a query: half of what a pair multiplies, 2 FLOP per element
+            width = core.decode_flop_per_pair / 4.0 / layouts.tp
+            sent = load.decode_sequences * width * layouts.dcp * ACTIVATION_BYTES
+            seconds = self.collective("all_gather", sent, layouts.dcp, 1)
+            seconds = seconds + self.collective("reduce_scatter", sent, layouts.dcp, 1)
+            yield Node(name="dcp_exchange", part="context", is_collective=True), seconds
+
+    # ---- experts
+
+    def _experts(self, ffn: MoeFfn) -> Iterator[Weight]:
+        layouts, hidden = self.layouts, self.setting.spec.hidden_size
+        spread = layouts.dp * layouts.cp
+        # distinct tokens of all ranks of the stage: every attention-dp rank brings its own
+        tokens = self.load.tokens * layouts.dp
+        if np.any(spread > 1):
+            yield (
+                Node(name="expert_exchange", part="all_to_all", is_collective=True),
+                self._exchange(ffn, tokens, spread),
+            )
+        yield Node(name="experts", part="experts"), self._grouped(ffn, tokens, hidden)
+
+    def _grouped(self, ffn: MoeFfn, tokens: Array, hidden: int) -> Array:
+        setting, layouts = self.setting, self.layouts
+        slots = expert_slots(ffn, layouts.ep)
+        # a batch reads the experts it hits, not all of them: 1 - (1 - k/E)^N of the slots
+        hit = slots * -np.expm1(tokens * np.log1p(-min(ffn.top_k / ffn.experts, 1.0 - 1e-12)))
+        one = padded_expert_parameters(ffn, hidden, setting.precision, setting.engine) / layouts.moe_tp
+        imbalance = np.where(layouts.ep > 1, EXPERT_IMBALANCE_FRAC, 1.0)
+        visits = tokens * ffn.top_k / layouts.ep * imbalance
+        width = ffn.expert_width(hidden) * 2.0 + 3.0 * ffn.expert_intermediate_size / layouts.moe_tp
+        operation = Operation(
+            kind="grouped_gemm",
+            format=setting.precision.experts,
+            flop=2.0 * visits * one,
+            bytes=hit * one * WEIGHT_BYTES[setting.precision.experts] + visits * width * ACTIVATION_BYTES,
+            rows=visits / np.maximum(hit, 1e-9),
+            launches=4.0,
+        )
+        return self._seconds(operation)
+
+    def _exchange(self, ffn: MoeFfn, tokens: Array, spread: Array) -> Array:
+        """Tokens to experts and back: all-gather and reduce-scatter, or all-to-all where it is quicker."""
+        layouts, hidden = self.layouts, ffn.expert_width(self.setting.spec.hidden_size)
+        whole = tokens * hidden * ACTIVATION_BYTES
+        gathered_s = self.collective("all_gather", whole, spread, layouts.tp)
+        gathered_s = gathered_s + self.collective("reduce_scatter", whole, spread, layouts.tp)
+        ranks_hit = layouts.ep * -np.expm1(ffn.top_k * np.log1p(-1.0 / np.maximum(layouts.ep, 1.0 + 1e-9)))
+        sent = tokens / layouts.stage_devices * ranks_hit * hidden
+        direct_s = self.collective("all_to_all", sent * DISPATCH_BYTES, layouts.ep, 1)
+        direct_s = direct_s + self.collective("all_to_all", sent * ACTIVATION_BYTES, layouts.ep, 1)
+        own = self.tokens * hidden * ACTIVATION_BYTES
+        direct_s = direct_s + self.collective("all_gather", own, layouts.tp, 1)
+        whole_experts = (layouts.ep > 1) & (layouts.moe_tp == 1)
+        best = np.where(whole_experts, np.minimum(gathered_s, direct_s), gathered_s)
+        exchanged: Array = np.where(spread > 1, best, 0.0)
+        return exchanged
+
+    # ---- collectives
+
+    def _reduce(self) -> Iterator[Weight]:
+        """Sum of the partial results of a tensor-parallel block."""
+        if not np.any(self.layouts.tp > 1):
+            return
+        payload = self.tokens * self.setting.spec.hidden_size * ACTIVATION_BYTES
+        whole_s = self.collective("all_reduce", payload, self.layouts.tp, 1)
+        if np.any(self.layouts.sequence_parallel):
+            split_s = self.collective("reduce_scatter", payload, self.layouts.tp, 1)
+            split_s = split_s + self.collective("all_gather", payload, self.layouts.tp, 1)
+            whole_s = np.where(self.layouts.sequence_parallel, split_s, whole_s)
+        yield Node(name="all_reduce", part="all_reduce", is_collective=True), whole_s
+
+    def _reduce_ffn(self, ffn: Ffn) -> Iterator[Weight]:
+        """The reduction of an expert block is part of its exchange, but for a shared expert's."""
+        for node, seconds in self._reduce():
+            if isinstance(ffn, MoeFfn) and not ffn.shared_intermediate_size:
+                exchanged = self.layouts.dp * self.layouts.cp > 1
+                yield node, np.where(exchanged, 0.0, seconds)
+            else:
+                yield node, seconds
+
+    def collective(self, kind: CollectiveKind, payload: Array, members: Array, stride: Array | int) -> Array:
+        """Time of a collective of ``members`` ranks, neighbours ``stride`` devices apart [s]."""
+        span = group_span(members, stride, self.setting.site.domain)
+        busy = payload > 0
+        seconds = self.setting.cost.collective_s(self.setting.site.device, kind, payload, span)
+        return np.where(busy, seconds, 0.0)
+
+
+def group_span(members: Array, stride: Array | int, domain: int) -> Span:
+    """Members of a group whose neighbours sit ``stride`` devices apart, and how many share a domain."""
+    inside = np.clip(domain // np.maximum(stride, 1), 1, members)
+    return Span(members=np.asarray(members, dtype=np.float64), inside=np.asarray(inside, dtype=np.float64))
+
+
+def _visible(core: Core, context_tokens: Array) -> Array:
+    """Cached entries a query reads once windows, compression and sparse selection have had their say."""
+    seen = context_tokens / core.visible_divisor
+    for cap in (core.window_tokens, core.top_k_tokens):
+        if cap is not None:
+            seen = np.minimum(seen, cap)
+    return seen

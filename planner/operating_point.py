@@ -1,0 +1,283 @@
+"""Operating points: how a replica of each role behaves at a load, and its latencies as statistics.
+
+``load`` is what the search turns up until a limit is hit: running sequences per attention-dp rank for
+aggregated and decode replicas, utilisation for prefill replicas.
+
+Work is conserved: in continuous batching every running sequence brings its prompt once per answer, so a
+step with b sequences carries b * prompt / answer prompt tokens on average, in chunks of what the token
+budget leaves. A share f of the steps carries a chunk; the time per output token is their weighted mean.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from models.cost.base import Array
+from planner.memory_fit import MemoryFit, fit, kv_pool_bytes
+from planner.queueing import Statistic, length_factor, mean_wait_s, met_batch, peak_batch, wait_s
+from planner.step import StepCost, StepModel
+from planner.step_load import StepLoad, decode_load, prefill_load
+from planner.traffic import Traffic
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """A replica at one load; arrays over candidates.
+
+    Attributes
+    ----------
+    rate_per_s : Array
+        Requests per second of the whole replica.
+    tpot_s : Array
+        Mean time per output token [s]; 0 for prefill replicas.
+    first_s : Array
+        Own prefill, from the start of its first step to the first token, transfer included [s].
+    residual_s : Array
+        Mean wait for the step that is running [s].
+    queue_s, busy_frac : Array
+        Mean wait in the prefill queue [s] and its utilisation.
+    seats : Array
+        Sequences the engine must have room for, per attention-dp rank.
+    compute_frac : Array
+        Share of time with full tensor cores, for the power law.
+    room_frac : Array
+        Demand over capacity of the tightest internal resource (token budget, cache); above 1: overload.
+    """
+
+    rate_per_s: Array
+    tpot_s: Array
+    first_s: Array
+    residual_s: Array
+    queue_s: Array
+    busy_frac: Array
+    seats: Array
+    compute_frac: Array
+    room_frac: Array
+
+
+class Replica(Protocol):
+    """Behaviour of one role over many candidates."""
+
+    def state(self, load: Array) -> State:
+        """What the replica does at that load."""
+        ...
+
+    def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:
+        """Latency of a metric as mean or percentile [s]."""
+        ...
+
+    def shape(self, load: Array) -> StepCost:
+        """Step price at a load, for the breakdown."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Base:
+    model: StepModel
+    traffic: Traffic
+    batched_tokens: Array
+
+    @cached_property
+    def memory(self) -> MemoryFit:
+        """Weights and cache per sequence on the tightest rank, with one seat."""
+        return fit(
+            self.model, self.traffic.context_tokens, np.ones(len(self.model.layouts)), self.batched_tokens
+        )
+
+    @cached_property
+    def longest_memory(self) -> MemoryFit:
+        """The same for one sequence of the longest length."""
+        ones = np.ones(len(self.model.layouts))
+        return fit(self.model, float(self.traffic.max_model_len), ones, self.batched_tokens)
+
+    def cache_frac(self, seats: Array) -> Array:
+        """Cache that ``seats`` sequences take over what is left beside their logits."""
+        pool = kv_pool_bytes(self.model, self.memory.weights, seats, self.batched_tokens)
+        taken: Array = np.where(pool > 0, seats * self.memory.kv_per_sequence / np.maximum(pool, 1.0), np.inf)
+        return taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aggregated(_Base):
+    """Prefill and decode on the same replica, continuous batching with chunked prefill."""
+
+    def chunk_tokens(self, batch: Array) -> Array:
+        """Prompt tokens a step can take beside its decodes."""
+        left = self.batched_tokens - batch / self.model.layouts.pp
+        chunk: Array = np.clip(left, 1.0, self.traffic.new_tokens)
+        return chunk
+
+    def _steps(self, batch: Array) -> tuple[StepCost, StepCost, Array]:
+        """Pure decode step, mixed step, and the share of mixed ones."""
+        pp, traffic = self.model.layouts.pp, self.traffic
+        micro, chunk = batch / pp, self.chunk_tokens(batch)
+        context = np.full(batch.shape, traffic.context_tokens)
+        pure = self.model.cost(decode_load(micro, context))
+        prompt = np.full(batch.shape, traffic.new_tokens)
+        mixed = self.model.cost(_with_prefix(prefill_load(chunk, prompt, micro, context), traffic))
+        return pure, mixed, micro * traffic.new_tokens / traffic.output_tokens / chunk
+
+    def _token_s(self, pure: StepCost, mixed: StepCost, share: Array) -> Array:
+        share = np.minimum(share, 1.0)
+        mean: Array = self.model.layouts.pp * ((1.0 - share) * pure.bottleneck_s + share * mixed.bottleneck_s)
+        return mean
+
+    def state(self, load: Array) -> State:
+        """Steady state with ``load`` running sequences per attention-dp rank."""
+        traffic = self.traffic
+        pure, mixed, share = self._steps(load)
+        token_s = self._token_s(pure, mixed, share)
+        chunks = np.maximum(traffic.new_tokens / self.chunk_tokens(load), 1.0)
+        service_s = chunks * mixed.bottleneck_s
+        busy = np.minimum(share, 1.0)
+        seats = np.maximum(peak_batch(load, traffic.arrival_cv), 1.0)
+        return State(
+            rate_per_s=self.model.layouts.dp * load / (traffic.output_tokens * token_s),
+            tpot_s=token_s,
+            first_s=mixed.travel_s + (chunks - 1.0) * mixed.bottleneck_s,
+            residual_s=token_s / self.model.layouts.pp / 2.0,
+            queue_s=mean_wait_s(busy, service_s, traffic.arrival_cv, traffic.input_cv),
+            busy_frac=busy,
+            seats=seats,
+            compute_frac=np.clip(
+                1.0 - (1.0 - busy) * pure.bottleneck_s * self.model.layouts.pp / token_s, 0, 1
+            ),
+            room_frac=np.maximum(
+                np.maximum(share, self.cache_frac(seats)), load / self.model.layouts.pp / self.batched_tokens
+            ),
+        )
+
+    def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:
+        """TTFT, TPOT or end-to-end time."""
+        if metric == "tpot_s":
+            return self._tpot(load, state, statistic)
+        first = _first_token(state, statistic, self.traffic)
+        if metric == "ttft_s":
+            return first
+        length = self.traffic.output_tokens * length_factor(statistic, self.traffic.output_cv)
+        return first + max(length - 1.0, 0.0) * self._tpot(load, state, statistic)
+
+    def _tpot(self, load: Array, state: State, statistic: Statistic) -> Array:
+        met = met_batch(statistic, load, self.traffic.arrival_cv)
+        return state.tpot_s if met is load else self._token_s(*self._steps(met))
+
+    def shape(self, load: Array) -> StepCost:
+        """Mixed step at this load."""
+        return self._steps(load)[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decode(_Base):
+    """Decode only: sequences arrive with their cache."""
+
+    def _step(self, batch: Array) -> StepCost:
+        context = np.full(batch.shape, self.traffic.context_tokens)
+        return self.model.cost(decode_load(batch / self.model.layouts.pp, context))
+
+    def state(self, load: Array) -> State:
+        """Steady state with ``load`` running sequences per attention-dp rank."""
+        token_s = self.model.layouts.pp * self._step(load).bottleneck_s
+        seats = np.maximum(peak_batch(load, self.traffic.arrival_cv), 1.0)
+        none = np.zeros(load.shape)
+        return State(
+            rate_per_s=self.model.layouts.dp * load / (self.traffic.decode_tokens * token_s),
+            tpot_s=token_s, first_s=none, residual_s=none, queue_s=none, busy_frac=none, seats=seats,
+            compute_frac=none,
+            room_frac=np.maximum(self.cache_frac(seats), load / self.model.layouts.pp / self.batched_tokens),
+        )  # fmt: skip
+
+    def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:
+        """TPOT; the end-to-end share is that of the tokens after the first."""
+        if metric == "ttft_s":
+            return np.zeros(load.shape)
+        met = met_batch(statistic, load, self.traffic.arrival_cv)
+        token_s: Array = state.tpot_s if met is load else self.model.layouts.pp * self._step(met).bottleneck_s
+        if metric == "tpot_s":
+            return token_s
+        length = self.traffic.output_tokens * length_factor(statistic, self.traffic.output_cv)
+        return max(length - 1.0, 0.0) * token_s
+
+    def shape(self, load: Array) -> StepCost:
+        """Decode step at this load."""
+        return self._step(load)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prefill(_Base):
+    """Prefill only: prompts in batches of the token budget, caches handed to a decode replica.
+
+    ``transfer_s`` is the whole hand-over of one prompt's cache at the speed of the slower side [s]; with
+    ``overlapped`` it runs layer by layer behind the computation and only the last layer's part is waited
+    for, or what outlasts the computation (Splitwise: 5-8 ms remain of it).
+    """
+
+    transfer_s: Array
+    overlapped: bool = True
+
+    @cached_property
+    def _work(self) -> tuple[StepCost, Array, Array]:
+        """Step with a full budget, prompts per step, steps per prompt."""
+        traffic, budget = self.traffic, self.batched_tokens
+        prompts = np.maximum(np.floor(budget / traffic.new_tokens), 1.0)
+        tokens = np.minimum(budget, prompts * traffic.new_tokens)
+        steps = np.maximum(traffic.new_tokens / budget, 1.0)
+        prompt = np.full(tokens.shape, traffic.new_tokens)
+        one = _with_prefix(prefill_load(np.minimum(tokens, prompt), prompt), traffic)
+        # several short prompts side by side: more tokens, the same context for each
+        together = replace(
+            one, prefill_tokens=tokens, prefill_prior_tokens=one.prefill_prior_tokens * prompts
+        )
+        return self.model.cost(together), prompts, steps
+
+    def state(self, load: Array) -> State:
+        """Steady state at utilisation ``load``."""
+        traffic = self.traffic
+        step, prompts, steps = self._work
+        service_s = steps * step.bottleneck_s / prompts
+        compute_s = step.travel_s + (steps - 1.0) * step.bottleneck_s
+        layers = float(self.model.setting.spec.layers)
+        exposed = np.maximum(self.transfer_s / layers, self.transfer_s - compute_s)
+        none = np.zeros(load.shape)
+        # tokens wait for a batch of several prompts as one customer
+        queue_s = mean_wait_s(load, service_s * prompts, traffic.arrival_cv, traffic.input_cv) / prompts
+        return State(
+            rate_per_s=self.model.layouts.dp * load / service_s,
+            tpot_s=none,
+            first_s=compute_s + (exposed if self.overlapped else self.transfer_s),
+            residual_s=step.bottleneck_s / 2.0 * load,
+            queue_s=queue_s,
+            busy_frac=load,
+            seats=prompts * self.model.layouts.pp,
+            compute_frac=np.ones(load.shape),
+            room_frac=np.maximum(self.cache_frac(np.minimum(prompts, 1.0)), load),
+        )
+
+    def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:
+        """TTFT; TPOT is the decode replica's."""
+        if metric == "tpot_s":
+            return np.zeros(load.shape)
+        return _first_token(state, statistic, self.traffic)
+
+    def shape(self, load: Array) -> StepCost:
+        """Full prefill step."""
+        return self._work[0]
+
+
+def _first_token(state: State, statistic: Statistic, traffic: Traffic) -> Array:
+    """Queue, running step, own prefill."""
+    own = state.first_s * length_factor(statistic, traffic.input_cv)
+    residual = state.residual_s if isinstance(statistic, str) else 2.0 * state.residual_s * statistic
+    return wait_s(statistic, state.queue_s, state.busy_frac) + residual + own
+
+
+def _with_prefix(load: StepLoad, traffic: Traffic) -> StepLoad:
+    """The part of the prompt found in a prefix cache is seen and read, not computed."""
+    cached = traffic.input_tokens - traffic.new_tokens
+    busy = load.prefill_tokens > 0
+    return replace(
+        load,
+        prefill_context_tokens=load.prefill_context_tokens + cached * busy,
+        prefill_prior_tokens=load.prefill_prior_tokens + cached * busy,
+    )

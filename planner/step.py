@@ -1,0 +1,158 @@
+"""Time of one engine step for many candidates: blocks to layers, layers to stages, stages to a round.
+
+A stage's time is the sum over its layers of the critical path of their block graphs, plus the embedding
+on the first stage, head and sampling on the last, and the host. A pipeline keeps ``pp`` micro-batches
+in flight: a sequence gets its next token after pp times the slowest stage (the bubble is the difference
+to the mean), and a micro-batch travels through all stages and hops.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from models.architecture import LayerKind
+from models.cost.base import Array, Operation
+from models.precision import WEIGHT_BYTES
+from planner.block_operations import ACTIVATION_BYTES, BlockPricer, Weight, group_span
+from planner.cost_graph import Dag, Node, block_graph, critical_path_s
+from planner.layouts import Ints, Layouts
+from planner.setting import Setting
+from planner.stages import layer_partition, stage_counts
+from planner.step_load import StepLoad
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepCost:
+    """Price of one step; arrays over candidates.
+
+    Attributes
+    ----------
+    bottleneck_s : Array
+        Slowest stage with its outgoing hop [s]: a full pipeline emits one micro-batch in this time.
+    travel_s : Array
+        One micro-batch through all stages and hops [s].
+    parts_s : dict[str, Array]
+        Travel time by part: gemm, attention, experts, elementwise, all_reduce, all_to_all, context,
+        head, pipeline, host; adds up to ``travel_s`` unless collectives overlap.
+    """
+
+    bottleneck_s: Array
+    travel_s: Array
+    parts_s: dict[str, Array]
+
+
+@lru_cache(maxsize=256)
+def _graph(nodes: tuple[Node, ...], overlap: bool) -> Dag:
+    return block_graph(nodes, overlap=overlap)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepModel:
+    """Prices steps of one setting under many layouts."""
+
+    setting: Setting
+    layouts: Layouts
+    overlap: bool = False
+    even_stages: bool = False
+
+    def take(self, rows: Ints) -> "StepModel":
+        """The same for a choice of layouts, with repetition if wanted."""
+        return replace(self, layouts=self.layouts.take(rows))
+
+    @cached_property
+    def partitions(self) -> dict[int, tuple[int, ...]]:
+        """Layers per stage for every pipeline degree in use."""
+        spec, precision = self.setting.spec, self.setting.precision
+        even = self.even_stages or not self.setting.engine.can("uneven_pp")
+        return {
+            int(pp): layer_partition(spec, precision, int(pp), even=even) for pp in np.unique(self.layouts.pp)
+        }
+
+    def cost(self, load: StepLoad) -> StepCost:
+        """Price one step of every candidate under its load."""
+        pricer = BlockPricer(self.setting, self.layouts, load)
+        per_kind, parts = self._layers(pricer)
+        ends, head_parts = self._ends(pricer)
+        hop_s = self._hop(pricer)
+        host_s = self._host(load)
+        bottleneck, travel = self._rounds(per_kind, ends, hop_s)
+        counts = np.array(self.setting.spec.counts(), dtype=np.float64)
+        parts_s = {name: np.tensordot(counts, np.stack(by_kind), 1) for name, by_kind in parts.items()}
+        parts_s |= head_parts
+        parts_s["pipeline"] = hop_s * (self.layouts.pp - 1)
+        parts_s["host"] = host_s
+        return StepCost(bottleneck_s=bottleneck + host_s, travel_s=travel + host_s, parts_s=parts_s)
+
+    def _layers(self, pricer: BlockPricer) -> tuple[Array, dict[str, list[Array]]]:
+        """Seconds of one layer of each kind ``[kinds, candidates]``, and the same by part."""
+        shape = self.layouts.tp.shape
+        seconds: list[Array] = []
+        parts: dict[str, list[Array]] = {}
+        for k, kind in enumerate(self.setting.spec.kinds):
+            total = np.zeros(shape)
+            for weights in self._blocks(pricer, kind):
+                graph = _graph(tuple(node for node, _ in weights), self.overlap)
+                total = total + critical_path_s(graph, {node.name: s for node, s in weights})
+                for node, s in weights:
+                    row = parts.setdefault(node.part, [np.zeros(shape) for _ in self.setting.spec.kinds])
+                    row[k] = row[k] + s
+            seconds.append(total)
+        return np.stack(seconds), parts
+
+    @staticmethod
+    def _blocks(pricer: BlockPricer, kind: LayerKind) -> list[list[Weight]]:
+        mixer = [] if kind.mixer is None else [list(pricer.mixer(kind.mixer))]
+        ffn = [] if kind.ffn is None else [list(pricer.ffn(kind.ffn))]
+        return mixer + ffn
+
+    def _ends(self, pricer: BlockPricer) -> tuple[tuple[Array, Array], dict[str, Array]]:
+        """Embedding on the first stage; final norm, head and sampling on the last."""
+        spec, tp = self.setting.spec, self.layouts.tp
+        load = pricer.load
+        embed = self._elementwise(pricer.tokens * spec.hidden_size * 2.0 * ACTIVATION_BYTES, pricer.tokens)
+        # one row of logits per sequence: those in decode, and the last prompt token
+        rows = load.decode_sequences + np.minimum(load.prefill_tokens, 1.0)
+        table = spec.embedding_parameters / tp
+        head = self.setting.cost.seconds(
+            self.setting.site.device,
+            Operation(
+                kind="gemm", format="bf16", flop=2.0 * rows * table,
+                bytes=table * WEIGHT_BYTES["bf16"] * (rows > 0) + rows * spec.vocab_size * 4.0, rows=rows,
+            ),
+        )  # fmt: skip
+        logits = rows * spec.vocab_size * 4.0
+        gather = pricer.collective("all_gather", logits, tp, 1)
+        sample = self._elementwise(logits * 3.0, rows)
+        return (embed, head + gather + sample), {"head": embed + head + gather + sample}
+
+    def _elementwise(self, moved: Array, rows: Array) -> Array:
+        operation = Operation(kind="vector", format="bf16", flop=moved * 0.0, bytes=moved, rows=rows)
+        return self.setting.cost.seconds(self.setting.site.device, operation)
+
+    def _hop(self, pricer: BlockPricer) -> Array:
+        """Hand-over of the residual stream to the next stage."""
+        payload = pricer.tokens * self.setting.spec.hidden_size * ACTIVATION_BYTES
+        stage = self.layouts.stage_devices
+        span = group_span(np.full(stage.shape, 2), stage, self.setting.site.domain)
+        hop = self.setting.cost.collective_s(self.setting.site.device, "send", payload, span)
+        return np.where(self.layouts.pp > 1, hop, 0.0)
+
+    def _host(self, load: StepLoad) -> Array:
+        step_s, sequence_s = self.setting.cost.host_s(self.setting.engine.name)
+        busy = load.tokens > 0
+        return (step_s + sequence_s * load.decode_sequences) * busy
+
+    def _rounds(self, per_kind: Array, ends: tuple[Array, Array], hop_s: Array) -> tuple[Array, Array]:
+        """Slowest stage and total travel, for each pipeline degree in turn."""
+        bottleneck, travel = np.zeros(hop_s.shape), np.zeros(hop_s.shape)
+        for pp, partition in self.partitions.items():
+            rows = self.layouts.pp == pp
+            stages = np.tensordot(stage_counts(self.setting.spec, partition), per_kind[:, rows], 1).astype(
+                float
+            )
+            stages[0] += ends[0][rows]
+            stages[-1] += ends[1][rows]
+            bottleneck[rows] = stages.max(axis=0) + hop_s[rows]
+            travel[rows] = stages.sum(axis=0) + hop_s[rows] * (pp - 1)
+        return bottleneck, travel

@@ -1,0 +1,321 @@
+"""The k best plans of a fleet: solve, leave out what was found and what only adds to it, solve again.
+
+A plan is told from another by its counts per identity. Later plans must have fewer replicas of some
+configuration than each earlier one, so an earlier plan with useless replicas on top never comes back as a
+new plan. Only when no such plan is left do plans that merely differ somewhere fill the list.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from solvers.backends.base import Backend
+from solvers.backends.registry import default_backend
+from solvers.csr import Floats, Ints
+from solvers.dual_bound import dual_bound
+from solvers.exclusion import exclude_same, exclude_supersets, identity_counts, largest_counts
+from solvers.fleet import (
+    Fleet,
+    FleetVariables,
+    Goal,
+    Level,
+    Objective,
+    build,
+    column_bounds,
+    hold,
+    next_level,
+    served_multiple,
+    start,
+    terms,
+)
+from solvers.program import Program, Sense
+from solvers.result import Result, Status, relative_gap
+from solvers.served import ServedLoad, served_load
+
+FIRST_SHARE = 0.5
+"""Share of the time limit the first plan may use when others are asked for."""
+SMALLEST_GOODPUT_FRAC = 1e-9
+"""A plan that sustains less than this share of the demand is no plan."""
+
+SETTLED = 1e-6
+"""Rounding allowed to a linear bound before the next whole number is taken as the integer bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RankedSolution:
+    """One plan: counts, flows, the value of every objective level, and its distance to the best possible.
+
+    Parameters
+    ----------
+    x
+        Replicas of every column [columns].
+    flow_per_s
+        Requests carried by every channel [channels].
+    carried_per_s
+        Requests carried by every column, where the latency objective decides that; else None [columns].
+    values
+        Value of each objective level, the tie-break last.
+    gap
+        Distance of ``values[0]`` to the bound over all plans.
+    status
+        Optimal where this plan is proven the best of those left, else feasible.
+    """
+
+    x: Ints
+    flow_per_s: Floats
+    carried_per_s: Floats | None
+    values: tuple[float, ...]
+    gap: float
+    status: Status
+
+    @property
+    def objective(self) -> float:
+        """Value of the first objective level."""
+        return self.values[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ranking:
+    """The best plans, best first, and the proof: bounds on the first objective over all plans.
+
+    ``exhausted`` tells that no further plan exists; ``program`` is the one the bounds belong to.
+    """
+
+    status: Status
+    solutions: tuple[RankedSolution, ...]
+    bound: float
+    lp_bound: float
+    lp_duals: dict[str, float]
+    lp_row_duals: Floats | None
+    exhausted: bool
+    program: Program
+    solver: str
+    wall_s: float
+
+    @property
+    def gap(self) -> float | None:
+        """Distance of the best plan to the bound; None without a plan."""
+        return self.solutions[0].gap if self.solutions else None
+
+
+def k_best(
+    fleet: Fleet,
+    objectives: tuple[Objective, ...],
+    *,
+    k: int = 1,
+    time_limit_s: float = 30.0,
+    gap: float = 1e-4,
+    backend: Backend | None = None,
+) -> Ranking:
+    """Give the k best plans in order, lexicographic over the objectives and then the tie-break.
+
+    Parameters
+    ----------
+    fleet, objectives
+        The instance and its objectives, most important first.
+    k
+        How many plans at most.
+    time_limit_s
+        Limit of the whole call.
+    gap
+        Relative gap at which a plan counts as optimal.
+    backend
+        Solver; the default one where None.
+    """
+    search = _Search(fleet, objectives, time_limit_s, gap, backend or default_backend())
+    program, _ = build(fleet, objectives)
+    relaxation = search.backend.solve_lp(program, time_limit_s=search.left_s())
+    first = search.next_plan(FIRST_SHARE if k > 1 else 1.0)
+    while search.found and len(search.found) < k and not search.finished:
+        search.next_plan(1.0 / (k - len(search.found)))
+    duals = relaxation.row_duals
+    lp_bound = float("nan") if duals is None else dual_bound(program, duals)
+    bound = _tighter(objectives[0].sense, first.bound, lp_bound)
+    names = [] if duals is None else [(program.row_name(int(i)), duals[i]) for i in np.flatnonzero(duals)]
+    solutions = search.ranked(bound)
+    return Ranking(
+        status=_overall(solutions, first, gap),
+        solutions=solutions,
+        bound=bound,
+        lp_bound=lp_bound,
+        lp_duals={name: float(dual) for name, dual in names},
+        lp_row_duals=duals,
+        exhausted=search.finished and not search.out_of_time,
+        program=program,
+        solver=search.backend.name,
+        wall_s=search.elapsed_s(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """One plan before its gap is known."""
+
+    x: Ints
+    load: ServedLoad
+    values: tuple[float, ...]
+    status: Status
+
+
+class _Search:
+    """State of one call: what was found, in which form it is left out, and the clock."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        objectives: tuple[Objective, ...],
+        time_limit_s: float,
+        gap: float,
+        backend: Backend,
+    ) -> None:
+        self.fleet, self.objectives, self.gap, self.backend = fleet, objectives, gap, backend
+        self.time_limit_s, self.started = time_limit_s, time.perf_counter()
+        goodput = any(objective.goal is Goal.MAX_GOODPUT for objective in objectives)
+        self.bounds = column_bounds(fleet, capped_by_demand=not goodput)
+        self.largest = largest_counts(fleet, self.bounds)
+        self.found: list[_Found] = []
+        self.only_minimal = True
+        self.finished = False
+        self.out_of_time = False
+
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self.started
+
+    def left_s(self) -> float:
+        return max(self.time_limit_s - self.elapsed_s(), 0.0)
+
+    def next_plan(self, share: float) -> Result:
+        """Find the next plan within a share of the time left; return the solve of its first level."""
+        until_s = self.elapsed_s() + share * self.left_s()
+        first: Result | None = None
+        held: list[Level] = []
+        kept: tuple[Result, FleetVariables] | None = None
+        proven = True
+        for _ in range(len(self.objectives) + 1):
+            result, variables = self._level(tuple(held), kept[0].x if kept else None, until_s)
+            first = first or result
+            proven = proven and result.status is Status.OPTIMAL
+            if result.x is None or not self._is_plan(held, result):
+                break
+            kept = (result, variables)
+            held.append(Level(objective=self._objective(len(held)), value=result.objective))
+        assert first is not None
+        if kept is None:
+            self._give_up(first)
+        else:
+            self._keep(*kept, Status.OPTIMAL if proven else Status.FEASIBLE)
+        return first
+
+    def _objective(self, level: int) -> Objective:
+        return next_level(self.fleet, self.objectives, level)
+
+    def _level(
+        self, held: tuple[Level, ...], point: Floats | None, until_s: float
+    ) -> tuple[Result, FleetVariables]:
+        """Solve one level of the next plan."""
+        fleet, objective = self.fleet, self._objective(len(held))
+        m, v = start(fleet, self.objectives, self.bounds)
+        hold(m, fleet, v, held)
+        leave_out = exclude_supersets if self.only_minimal else exclude_same
+        for plan in self.found:
+            leave_out(m, v.x, fleet, identity_counts(fleet, plan.x), self.largest)
+        obj = terms(fleet, v, objective, served_multiple(held))
+        program = m.finish(objective.sense, obj, name="fleet")
+        left_s = max(until_s - self.elapsed_s(), 0.0)
+        if point is not None:
+            padded = np.zeros(program.n_cols)
+            padded[: len(point)] = point
+            if self._is_settled(program, padded, left_s):
+                value = program.objective(padded)
+                return Result(status=Status.OPTIMAL, x=padded, objective=value, bound=value, wall_s=0.0), v
+        return self.backend.solve(program, time_limit_s=left_s, gap=self.gap), v
+
+    def _is_settled(self, program: Program, point: Floats, time_limit_s: float) -> bool:
+        """Whether the linear bound already proves the last level's point the best.
+
+        Spares a mixed-integer solve: whole costs leave no room between the rounded bound and the point.
+        """
+        used = program.obj[program.obj != 0]
+        if not np.array_equal(used, np.round(used)) or not program.integer[program.obj != 0].all():
+            return False
+        relaxation = self.backend.solve_lp(program, time_limit_s=time_limit_s)
+        step = np.gcd.reduce(np.abs(used).astype(np.int64)) if len(used) else 1
+        if relaxation.status is not Status.OPTIMAL:
+            return False
+        best = np.ceil(relaxation.objective / step - SETTLED) * step
+        return bool(program.sense is Sense.MIN and program.objective(point) <= best)
+
+    def _is_plan(self, held: list[Level], result: Result) -> bool:
+        """Whether the first level sustains anything at all."""
+        if held or self.objectives[0].goal is not Goal.MAX_GOODPUT:
+            return True
+        return result.objective > SMALLEST_GOODPUT_FRAC * float(self.fleet.demand_per_s.sum())
+
+    def _give_up(self, result: Result) -> None:
+        """No plan came: change the form of the cut, or stop."""
+        limit = result.status in (Status.TIME_LIMIT, Status.ERROR)
+        if self.found and self.only_minimal and not limit:
+            self.only_minimal = False
+            return
+        self.finished, self.out_of_time = True, limit
+
+    def _keep(self, result: Result, v: FleetVariables, status: Status) -> None:
+        assert result.x is not None
+        x = np.round(result.x[v.x]).astype(np.int64)
+        carried = None if v.y is None else result.x[v.y]
+        load = served_load(self.fleet, x, result.x[v.f], carried)
+        values = tuple(
+            self._value(self._objective(level), x, load) for level in range(len(self.objectives) + 1)
+        )
+        self.found.append(_Found(x=x, load=load, values=values, status=status))
+
+    def _value(self, objective: Objective, x: Ints, load: ServedLoad) -> float:
+        """Measure one objective on the integer counts, not on the solver's numbers."""
+        if objective.goal is Goal.MAX_GOODPUT:
+            return load.goodput_per_s
+        if objective.goal is Goal.MIN_COST:
+            return float(objective.weight @ x)
+        assert load.carried_per_s is not None
+        return float(objective.weight @ load.carried_per_s) / load.demand_per_s
+
+    def ranked(self, bound: float) -> tuple[RankedSolution, ...]:
+        """Sort what was found and measure each plan against the bound over all plans."""
+        senses = [self._objective(level).sense for level in range(len(self.objectives) + 1)]
+
+        def order(plan: _Found) -> tuple[float, ...]:
+            values = zip(senses, plan.values, strict=True)
+            return tuple(-value if sense is Sense.MAX else value for sense, value in values)
+
+        return tuple(
+            RankedSolution(
+                x=plan.x,
+                flow_per_s=plan.load.flow_per_s,
+                carried_per_s=plan.load.carried_per_s,
+                values=plan.values,
+                gap=relative_gap(plan.values[0], bound),
+                status=plan.status,
+            )
+            for plan in sorted(self.found, key=order)
+        )
+
+
+def _tighter(sense: Sense, one: float, other: float) -> float:
+    """Give the tighter of two bounds, either of which may be missing."""
+    known = [bound for bound in (one, other) if not np.isnan(bound)]
+    if not known:
+        return float("nan")
+    return min(known) if sense is Sense.MAX else max(known)
+
+
+def _overall(solutions: tuple[RankedSolution, ...], first: Result, gap: float) -> Status:
+    """Status of the whole answer: that of its best plan."""
+    if not solutions:
+        return first.status if first.x is None else Status.INFEASIBLE
+    return Status.OPTIMAL if solutions[0].gap <= max(gap, LEVEL_ROUNDING) else Status.FEASIBLE
+
+
+LEVEL_ROUNDING = 1e-8
+"""Gap that rounding alone can leave."""

@@ -1,0 +1,53 @@
+"""What given replica counts really sustain, measured without the solver's tolerances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solvers.csr import Floats, Ints
+from solvers.fleet import Fleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ServedLoad:
+    """Flows that fit the replicas and links exactly, and the multiple of the demand they carry.
+
+    ``carried_per_s`` [columns] and ``flow_per_s`` [channels] in requests per second.
+    """
+
+    flow_per_s: Floats
+    carried_per_s: Floats | None
+    multiple: float
+    demand_per_s: float
+
+    @property
+    def goodput_per_s(self) -> float:
+        """Requests per second carried in the proportions of the demand."""
+        return self.multiple * self.demand_per_s
+
+
+def served_load(fleet: Fleet, x: Ints, flow_per_s: Floats, carried_per_s: Floats | None) -> ServedLoad:
+    """Shrink a solver's flows until supplies and links hold exactly, and measure what is served."""
+    flow = np.maximum(flow_per_s, 0.0)
+    capacity = np.bincount(fleet.supply_of, weights=fleet.rate_per_s * x, minlength=fleet.n_supplies)
+    through = fleet.through()
+    loads = np.concatenate((through.dot(flow), fleet.link_bytes_per_request.dot(flow)))
+    limits = np.concatenate((capacity, fleet.link_bytes_per_s))
+    # Each channel shrinks by the tightest of what it passes; a trickle through an empty supply is harmless.
+    fits = np.where(loads > limits, limits / np.where(loads > 0, loads, 1.0), 1.0)
+    shrink = np.ones(len(flow))
+    for moved, part in (
+        (through, fits[: fleet.n_supplies]),
+        (fleet.link_bytes_per_request, fits[fleet.n_supplies :]),
+    ):
+        np.minimum.at(shrink, moved.indices, part[moved.row_of])
+    flow = flow * shrink
+    served = np.bincount(fleet.channel_demand, weights=flow, minlength=len(fleet.demand_per_s))
+    return ServedLoad(
+        flow_per_s=flow,
+        carried_per_s=carried_per_s,
+        multiple=float((served / fleet.demand_per_s).min()),
+        demand_per_s=float(fleet.demand_per_s.sum()),
+    )
