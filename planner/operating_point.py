@@ -60,6 +60,31 @@ class State:
 class Replica(Protocol):
     """Behaviour of one role over many candidates."""
 
+    @property
+    def model(self) -> StepModel:
+        """Prices of its steps."""
+        ...
+
+    @property
+    def traffic(self) -> Traffic:
+        """Lengths and burstiness it serves."""
+        ...
+
+    @property
+    def batched_tokens(self) -> Array:
+        """Token budget of a step."""
+        ...
+
+    @property
+    def memory(self) -> MemoryFit:
+        """Memory with caches of the mean length."""
+        ...
+
+    @property
+    def longest_memory(self) -> MemoryFit:
+        """Memory with one sequence of the longest length."""
+        ...
+
     def state(self, load: Array) -> State:
         """What the replica does at that load."""
         ...

@@ -75,13 +75,15 @@ class Csr:
         return np.asarray(np.bincount(self.indices, weights=terms, minlength=self.n_cols), dtype=np.float64)
 
     def take_columns(self, columns: Ints) -> Csr:
-        """Keep these columns, in this order."""
-        position = np.full(self.n_cols, -1, dtype=np.int64)
-        position[columns] = np.arange(len(columns))
-        keep = position[self.indices] >= 0
-        return Csr.from_triplets(
-            self.row_of[keep], position[self.indices[keep]], self.data[keep], (self.n_rows, len(columns))
-        )
+        """Keep these columns, in this order; one named twice comes twice."""
+        by_column = np.argsort(self.indices, kind="stable")
+        stored = np.bincount(self.indices, minlength=self.n_cols)
+        first = np.concatenate(([0], np.cumsum(stored)))[columns]
+        count = stored[columns]
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        entry = by_column[np.repeat(first, count) + within]
+        taken = np.repeat(np.arange(len(columns)), count)
+        return Csr.from_triplets(self.row_of[entry], taken, self.data[entry], (self.n_rows, len(columns)))
 
     def row_max_abs(self) -> Floats:
         """Largest absolute entry of every row, 0 for an empty row [rows]."""

@@ -203,6 +203,11 @@ class FleetVariables:
     alpha: int | None
     y: Ints | None
 
+    @property
+    def n_cols(self) -> int:
+        """Number of these variables; later ones, such as those of a cut, come after them."""
+        return len(self.x) + len(self.f) + (self.alpha is not None) + (0 if self.y is None else len(self.y))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Level:
@@ -275,10 +280,9 @@ def served_multiple(held: tuple[Level, ...]) -> float | None:
 
 
 def terms(fleet: Fleet, v: FleetVariables, objective: Objective, served_per_s: float | None) -> Floats:
-    """Coefficients of one objective over the program's columns, up to the last one it uses."""
+    """Coefficients of one objective over the shared variables."""
     total = float(fleet.demand_per_s.sum())
-    width = 1 + max(int(v.x[-1]), int(v.f[-1]), v.alpha or 0, int(v.y[-1]) if v.y is not None else 0)
-    coefficients = np.zeros(width)
+    coefficients = np.zeros(v.n_cols)
     if objective.goal is Goal.MAX_GOODPUT:
         assert v.alpha is not None
         coefficients[v.alpha] = total

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cmp_to_key
 
 import numpy as np
 
@@ -40,6 +41,10 @@ FIRST_SHARE = 0.5
 SMALLEST_GOODPUT_FRAC = 1e-9
 """A plan that sustains less than this share of the demand is no plan."""
 
+LEVEL_ROUNDING = 1e-8
+"""Gap that rounding alone can leave."""
+SHORTFALL = 1e-6
+"""Share of a demand that rounding may leave unserved."""
 SETTLED = 1e-6
 """Rounding allowed to a linear bound before the next whole number is taken as the integer bound."""
 
@@ -137,13 +142,13 @@ def k_best(
     names = [] if duals is None else [(program.row_name(int(i)), duals[i]) for i in np.flatnonzero(duals)]
     solutions = search.ranked(bound)
     return Ranking(
-        status=_overall(solutions, first, gap),
+        status=Status.ERROR if search.failed and not solutions else _overall(solutions, first, gap),
         solutions=solutions,
         bound=bound,
         lp_bound=lp_bound,
         lp_duals={name: float(dual) for name, dual in names},
         lp_row_duals=duals,
-        exhausted=search.finished and not search.out_of_time,
+        exhausted=search.finished and not search.out_of_time and not search.failed,
         program=program,
         solver=search.backend.name,
         wall_s=search.elapsed_s(),
@@ -180,6 +185,7 @@ class _Search:
         self.only_minimal = True
         self.finished = False
         self.out_of_time = False
+        self.failed = False
 
     def elapsed_s(self) -> float:
         return time.perf_counter() - self.started
@@ -266,7 +272,11 @@ class _Search:
         assert result.x is not None
         x = np.round(result.x[v.x]).astype(np.int64)
         carried = None if v.y is None else result.x[v.y]
-        load = served_load(self.fleet, x, result.x[v.f], carried)
+        load = served_load(self.fleet, x, result.x[v.f], carried, maximal=v.alpha is not None)
+        if v.alpha is None and load.multiple < 1.0 - SHORTFALL:
+            # Rounding of the counts lost demand: no answer is better than one that serves too little.
+            self.finished, self.failed = True, True
+            return
         values = tuple(
             self._value(self._objective(level), x, load) for level in range(len(self.objectives) + 1)
         )
@@ -282,12 +292,17 @@ class _Search:
         return float(objective.weight @ load.carried_per_s) / load.demand_per_s
 
     def ranked(self, bound: float) -> tuple[RankedSolution, ...]:
-        """Sort what was found and measure each plan against the bound over all plans."""
-        senses = [self._objective(level).sense for level in range(len(self.objectives) + 1)]
+        """Sort what was found, equal values in the order found; measure each against the bound over all."""
+        signs = [
+            -1.0 if self._objective(level).sense is Sense.MAX else 1.0
+            for level in range(len(self.objectives) + 1)
+        ]
 
-        def order(plan: _Found) -> tuple[float, ...]:
-            values = zip(senses, plan.values, strict=True)
-            return tuple(-value if sense is Sense.MAX else value for sense, value in values)
+        def compare(one: _Found, other: _Found) -> int:
+            for sign, mine, theirs in zip(signs, one.values, other.values, strict=True):
+                if abs(mine - theirs) > LEVEL_ROUNDING * max(abs(mine), abs(theirs)):
+                    return -1 if sign * mine < sign * theirs else 1
+            return 0
 
         return tuple(
             RankedSolution(
@@ -298,7 +313,7 @@ class _Search:
                 gap=relative_gap(plan.values[0], bound),
                 status=plan.status,
             )
-            for plan in sorted(self.found, key=order)
+            for plan in sorted(self.found, key=cmp_to_key(compare))
         )
 
 
@@ -315,7 +330,3 @@ def _overall(solutions: tuple[RankedSolution, ...], first: Result, gap: float) -
     if not solutions:
         return first.status if first.x is None else Status.INFEASIBLE
     return Status.OPTIMAL if solutions[0].gap <= max(gap, LEVEL_ROUNDING) else Status.FEASIBLE
-
-
-LEVEL_ROUNDING = 1e-8
-"""Gap that rounding alone can leave."""

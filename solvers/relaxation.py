@@ -14,7 +14,7 @@ import numpy as np
 
 from solvers.backends.base import Backend
 from solvers.backends.registry import default_backend
-from solvers.builder import ProgramBuilder
+from solvers.builder import ProgramBuilder, Terms
 from solvers.csr import Floats, Ints
 from solvers.fleet import Fleet, FleetVariables, Goal, Objective, column_bounds, min_cost, start
 from solvers.program import Program, Sense
@@ -148,7 +148,7 @@ def _relax(fleet: Fleet, constraint: Constraint, backend: Backend, until: float)
         limit = float(fleet.limit[i] if resource else fleet.link_bytes_per_s[i])
         slack = m.columns("slack", 0.0, np.inf)
         span = slice(int(rows.indptr[i]), int(rows.indptr[i + 1]))
-        terms = [(0, column[rows.indices[span]], rows.data[span]), (0, slack, -1.0)]
+        terms: Terms = [(0, column[rows.indices[span]], rows.data[span]), (0, slack, -1.0)]
         m.rows("relaxed", terms, -np.inf, limit)
         program = m.finish(Sense.MIN, _unit(m.n_cols, slack, 1.0), name="relaxation")
     result = backend.solve(program, time_limit_s=max(until - time.perf_counter(), 0.0), gap=RELAXATION_GAP)

@@ -33,6 +33,9 @@ from solvers.program import Program, Sense
 ROUNDING = 1e-9
 """Relative slack before a quotient is rounded to a whole number."""
 
+LARGEST_COUNT = 1e6
+"""Counts that only a loose resource allows beyond this are limited by what the demand needs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReplicaCovering:
@@ -55,7 +58,7 @@ def column_bounds(problem: ReplicaCovering) -> Floats:
     np.minimum.at(bound, uses.indices, room)
     needed = np.zeros(len(bound))
     np.maximum.at(needed, serves.indices, np.ceil(problem.amount[serves.row_of] / serves.data))
-    return np.where(np.isfinite(bound), bound, needed)
+    return np.where(bound <= LARGEST_COUNT, bound, np.minimum(bound, needed))
 
 
 def build(problem: ReplicaCovering, bounds: Floats | None = None) -> Program:

@@ -28,10 +28,42 @@ class ServedLoad:
         return self.multiple * self.demand_per_s
 
 
-def served_load(fleet: Fleet, x: Ints, flow_per_s: Floats, carried_per_s: Floats | None) -> ServedLoad:
-    """Shrink a solver's flows until supplies and links hold exactly, and measure what is served."""
-    flow = np.maximum(flow_per_s, 0.0)
-    capacity = np.bincount(fleet.supply_of, weights=fleet.rate_per_s * x, minlength=fleet.n_supplies)
+def _fullest_flow(fleet: Fleet, capacity: Floats) -> Floats | None:
+    """Give the most every channel carries at once, where channels share nothing; else None."""
+    passed = [supply for supplies in fleet.channel_supplies for supply in supplies]
+    if len(passed) != len(set(passed)):
+        return None
+    flow = np.array([capacity[list(supplies)].min() for supplies in fleet.channel_supplies])
+    if (fleet.link_bytes_per_request.dot(flow) > fleet.link_bytes_per_s).any():
+        return None
+    served = np.bincount(fleet.channel_demand, weights=flow, minlength=len(fleet.demand_per_s))
+    multiple = (served / fleet.demand_per_s).min()
+    ratio = np.where(served > 0, multiple * fleet.demand_per_s / np.where(served > 0, served, 1.0), 0.0)
+    return np.asarray(flow * np.minimum(ratio, 1.0)[fleet.channel_demand], dtype=np.float64)
+
+
+def served_load(
+    fleet: Fleet, x: Ints, flow_per_s: Floats, carried_per_s: Floats | None, *, maximal: bool
+) -> ServedLoad:
+    """Shrink a solver's flows until supplies and links hold exactly, and measure what is served.
+
+    Parameters
+    ----------
+    fleet
+        The instance.
+    x
+        Replicas of every column [columns].
+    flow_per_s
+        Flows as the solver gave them [channels].
+    carried_per_s
+        Requests per column, where the solver decided them [columns].
+    maximal
+        Whether as much as possible is to be served; the flows then follow from the counts where they can.
+    """
+    capacity = np.zeros(fleet.n_supplies)
+    np.add.at(capacity, fleet.supply_of, fleet.rate_per_s * x)
+    fullest = _fullest_flow(fleet, capacity) if maximal and carried_per_s is None else None
+    flow = np.maximum(flow_per_s, 0.0) if fullest is None else fullest
     through = fleet.through()
     loads = np.concatenate((through.dot(flow), fleet.link_bytes_per_request.dot(flow)))
     limits = np.concatenate((capacity, fleet.link_bytes_per_s))

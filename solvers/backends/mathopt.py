@@ -273,7 +273,7 @@ def _conclude(
 ) -> Result:
     """Turn point and bound into a status: what was measured decides, not the solver's word."""
     p, reason = _proto(), answer.termination.reason
-    if x is None:
+    if x is None or reason == p.UNBOUNDED:
         words = {
             p.INFEASIBLE: Status.INFEASIBLE,
             p.UNBOUNDED: Status.UNBOUNDED,

@@ -25,9 +25,11 @@ GAP_MARGIN = 0.5
 MEASURED_GAP = 1e-9
 """Gap below which a solution counts as optimal whatever was asked."""
 SMALLEST_TIME_LIMIT_S = 0.01
+SMALLEST_IMPROVEMENT = 1e-9
+"""By how much CBC asks a new solution to be better; its default would hide small ones."""
 _NUMBER = r"([-+0-9.eE]+)"
 _BOUNDS = (re.compile(rf"Lower bound:\s+{_NUMBER}"), re.compile(rf"best possible {_NUMBER}"))
-_EXHAUSTED = re.compile(r"Search completed - best objective|Result - Optimal solution found\s*\n")
+_COMPLETED = re.compile(r"Result - Optimal solution found\s*\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class PulpCbcBackend:
         if x is None:
             return Result(status=_without_point(problem), wall_s=wall_s)
         value = program.objective(x)
-        bound = _bound(program, log, value)
+        bound = _bound(program, log, value, gap * GAP_MARGIN)
         close = relative_gap(value, bound) <= max(gap, MEASURED_GAP)
         status = Status.OPTIMAL if close else Status.FEASIBLE
         return Result(status=status, x=x, objective=value, bound=bound, wall_s=wall_s)
@@ -155,6 +157,7 @@ def _run(problem: Any, *, time_limit_s: float, gap: float) -> str:
             timeLimit=max(time_limit_s, SMALLEST_TIME_LIMIT_S),
             gapRel=gap,
             gapAbs=0.0,
+            options=[f"increment {SMALLEST_IMPROVEMENT:g}"],
             logPath=path,
         )
         problem.solve(solver)
@@ -178,14 +181,17 @@ def _without_point(problem: Any) -> Status:
     return words.get(problem.sol_status if problem.sol_status in words else problem.status, Status.TIME_LIMIT)
 
 
-def _bound(program: Program, log: str, value: float) -> float:
-    """Read the proven bound from CBC's log; a completed search proves the value itself."""
-    maximise = program.sense is Sense.MAX
+def _bound(program: Program, log: str, value: float, gap: float) -> float:
+    """Read the proven bound from CBC's log.
+
+    A completed search still cut off what was within the gap of its best, so it proves the value less the gap.
+    """
+    sign = -1.0 if program.sense is Sense.MAX else 1.0
+    best = sign * value
+    if _COMPLETED.search(log):
+        return sign * (best - gap * abs(best))
     for pattern in _BOUNDS:
         found = pattern.findall(log)
-        if found:
-            bound = -float(found[-1]) if maximise else float(found[-1])
-            return max(bound, value) if maximise else min(bound, value)
-    if _EXHAUSTED.search(log):
-        return value
-    return np.inf if maximise else -np.inf
+        if found:  # CBC leaves the constant out of what it logs
+            return sign * min(float(found[-1]) + sign * program.obj_offset, best)
+    return sign * -np.inf

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from models import codec
+from models.parallelism import Parallelism
 from models.plan import (
     Certificate,
     Cost,
@@ -25,7 +26,6 @@ from models.plan import (
     Search,
     SloVerdict,
 )
-from models.parallelism import Parallelism
 from models.precision import Precision
 from models.scenario import EngineChoice, Scenario
 

@@ -35,7 +35,7 @@ def _heads_of(c: Fields, heads_name: str, kv_names: tuple[str, ...]) -> tuple[in
         c.refuse(
             c.named(*kv_names) or heads_name,
             f"{kv_heads} does not divide {heads} attention heads",
-            "Maybe one of the two heads counts is wrong.",
+            "Maybe one of the two counts is wrong.",
         )
     return heads, kv_heads
 

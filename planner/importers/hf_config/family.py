@@ -16,7 +16,7 @@ class Family:
         Queries, keys and values have a bias when no flag is there.
     output_bias : bool
         ``attention_bias`` also puts a bias on the output projection.
-    qk_norm : {"none", "head", "full"}
+    qk_norm : {"none", "head", "full", "when_asked"}
         Norm of queries and keys with weights; "when_asked" needs ``use_qk_norm``.
     sandwich : bool
         A second norm follows attention and FFN.

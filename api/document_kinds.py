@@ -1,0 +1,121 @@
+"""The kinds of stored documents: the field that holds each, and how it is checked before it is stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Le, MaxLen, MinLen
+
+from models import catalog, codec
+from models.cluster import Cluster
+from models.errors import InvalidInput
+from models.scenario import InlineModel
+from models.wire import WIRE
+from models.workload import Slo, Workload
+
+Check = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentKind:
+    """One kind: ``check`` returns the normalised document or raises :class:`InvalidInput`."""
+
+    name: str
+    field: str
+    check: Check
+    example: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPrices:
+    """Prices of one's own, by device [USD per device-hour]."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    usd_per_device_hour: Annotated[
+        dict[Annotated[str, MinLen(1), MaxLen(200)], Annotated[float, Ge(0), Le(1e6)]],
+        MinLen(1),
+        MaxLen(1000),
+    ]
+
+
+def check_scenario(document: Any) -> Any:
+    """A whole scenario, with every model, device, engine and price book looked up."""
+    from planner import scenario_file, setting
+
+    scenario = scenario_file.from_document(document)
+    setting.settings(scenario)
+    return codec.to_plain(scenario)
+
+
+def _check_model(document: Any) -> Any:
+    """A catalogue id, or ``{"hf_config": <content of config.json>}``."""
+    from planner.importers import hf_config
+
+    if isinstance(document, str):
+        catalog.model(document)
+        return document
+    inline = codec.from_plain(InlineModel, document)
+    try:
+        hf_config.read(inline.hf_config, id="inline")
+    except InvalidInput as error:
+        raise error.under("/hf_config") from None
+    return document
+
+
+def _check_cluster(document: Any) -> Any:
+    cluster = codec.from_plain(Cluster, document)
+    for i, pool in enumerate(cluster.pools):
+        try:
+            catalog.device(pool.device)
+        except InvalidInput as error:
+            raise error.under(f"/pools/{i}") from None
+    return codec.to_plain(cluster)
+
+
+def _check_workload(document: Any) -> Any:
+    return codec.to_plain(codec.from_plain(Workload, document))
+
+
+def _check_slo(document: Any) -> Any:
+    return codec.to_plain(codec.from_plain(Slo, document))
+
+
+def _check_prices(document: Any) -> Any:
+    prices = codec.from_plain(StoredPrices, {"usd_per_device_hour": document}).usd_per_device_hour
+    return {catalog.device(name).id: usd for name, usd in prices.items()}
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        DocumentKind(
+            name="models", field="model", check=_check_model, example="meta-llama/Meta-Llama-3.1-70B"
+        ),
+        DocumentKind(
+            name="clusters",
+            field="cluster",
+            check=_check_cluster,
+            example={"pools": [{"name": "h100", "device": "h100-sxm", "nodes": 2, "devices_per_node": 8}]},
+        ),
+        DocumentKind(
+            name="workloads",
+            field="workload",
+            check=_check_workload,
+            example={"arrival": {"rate_per_s": 8.0}, "input_tokens": 3000, "output_tokens": 300},
+        ),
+        DocumentKind(
+            name="slos",
+            field="slo",
+            check=_check_slo,
+            example={"ttft_s": {"limit_s": 2.0, "percentile": 0.95}},
+        ),
+        DocumentKind(
+            name="scenarios",
+            field="scenario",
+            check=check_scenario,
+            example={"schema": "shardwright.scenario/1"},
+        ),
+        DocumentKind(name="price-books", field="price_book", check=_check_prices, example={"h100-sxm": 2.5}),
+    )
+}

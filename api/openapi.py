@@ -1,0 +1,94 @@
+"""The OpenAPI description: request bodies by reference to the published schemas, declared problems."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.problems import MEDIA_TYPE
+
+_PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "Problem details (RFC 9457) with one entry per fault.",
+    "required": ["type", "title", "status", "detail", "errors"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail", "hint"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON pointer into the request body."},
+                    "detail": {"type": "string"},
+                    "hint": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Declare problem responses of these statuses."""
+    return {
+        status: {"description": "Problem", "content": {MEDIA_TYPE: {"schema": _PROBLEM_REF}}}
+        for status in statuses
+    }
+
+
+BODY_PROBLEMS = problems(413, 415, 422)
+DOCUMENT_PROBLEMS = problems(404, 412, 413, 415, 422)
+
+
+def json_body(description: str, example: Any, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Declare a JSON request body that a route reads by itself."""
+    content = {"schema": schema or {"type": "object"}, "example": example}
+    return {
+        "requestBody": {
+            "required": True,
+            "description": description,
+            "content": {"application/json": content},
+        }
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make ``/openapi.json`` carry the schemas of scenario and answer."""
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _description(app)
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _description(app: FastAPI) -> dict[str, Any]:
+    from api.schemas import DOCUMENTS
+
+    description = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    schemas = description.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = PROBLEM_SCHEMA
+    for name, title in (("scenario", "Scenario"), ("plans", "RankedPlans")):
+        whole = _lifted(DOCUMENTS[name]())
+        schemas.update(whole.pop("$defs", {}))
+        schemas[title] = whole
+    return description
+
+
+def _lifted(node: Any) -> Any:
+    """References inside a schema made absolute, for use among the components."""
+    if isinstance(node, dict):
+        return {
+            key: value.replace("#/$defs/", "#/components/schemas/") if key == "$ref" else _lifted(value)
+            for key, value in node.items()
+        }
+    return [_lifted(item) for item in node] if isinstance(node, list) else node

@@ -1,0 +1,1 @@
+"""Pages for people: server-rendered, without scripts, without requests to anywhere else."""

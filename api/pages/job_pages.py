@@ -1,0 +1,73 @@
+"""``/jobs``, ``/jobs/{id}`` and ``/plans/{id}``: history, progress, answers."""
+
+import json
+
+from fastapi import APIRouter, Depends, Response
+from starlette.responses import RedirectResponse
+
+from api.pages.plan_view import plan_view
+from api.pages.rendering import page
+from api.pages.same_origin import same_origin
+from api.paging import DEFAULT_LIMIT, Cursor
+from api.render.progress import PHASES
+from api.render.summary import dropped_line, headline, search_line
+from api.routes import plan_jobs, plans
+from api.services import Services, Wired
+from db.answers import AnswerRepository
+from db.jobs import JobRepository
+from models import codec
+from models.plan import RankedPlans
+
+router = APIRouter(include_in_schema=False)
+REFRESH_S = 1
+
+
+@router.get("/jobs")
+def history(services: Wired, cursor: Cursor = None) -> Response:
+    """Every job, newest first."""
+    with services.database.reading() as session:
+        found = JobRepository(session).page(DEFAULT_LIMIT, cursor)
+    return page("jobs.html", jobs=found.items, next=found.next)
+
+
+@router.get("/jobs/{job_id}")
+def job(services: Wired, job_id: str) -> Response:
+    """Progress while a job runs, then its answer."""
+    found = plan_jobs.find(services, job_id)
+    answer = _answer(services, job_id)
+    if answer is None:
+        finished = found.state in plan_jobs.FINISHED
+        refresh = 0 if finished else REFRESH_S
+        return page("progress.html", job=found, finished=finished, refresh=refresh, phases=PHASES)
+    return page(
+        "answer.html",
+        job=found,
+        answer=answer,
+        views=[plan_view(plan, answer) for plan in answer.plans],
+        headline=headline(answer),
+        searched=search_line(answer),
+        dropped=dropped_line(answer),
+    )
+
+
+@router.post("/jobs/{job_id}/cancel", dependencies=[Depends(same_origin)])
+def cancel(services: Wired, job_id: str) -> Response:
+    """Stop a job and show what became of it."""
+    plan_jobs.cancel(services, job_id)
+    return RedirectResponse(f"/jobs/{job_id}", status_code=303)
+
+
+@router.get("/plans/{plan_id}")
+def plan(services: Wired, plan_id: str) -> Response:
+    """One plan on a page of its own."""
+    stored, found = plans.find(services, plan_id)
+    answer = _answer(services, found.id)
+    assert answer is not None  # plans are stored together with their answer
+    shown = next(p for p in answer.plans if p.rank == stored.rank)
+    return page("plan.html", job=found, answer=answer, view=plan_view(shown, answer))
+
+
+def _answer(services: Services, job_id: str) -> RankedPlans | None:
+    with services.database.reading() as session:
+        text = AnswerRepository(session).text(job_id)
+    return None if text is None else codec.from_plain(RankedPlans, json.loads(text))

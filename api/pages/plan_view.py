@@ -1,0 +1,83 @@
+"""One plan as the page shows it: verdicts, bars and map worked out, nothing left to the template."""
+
+from dataclasses import dataclass
+
+from api.pages.bars import Part, stacked
+from api.pages.node_map import NodeRow, node_rows
+from api.render.verdict import METRICS, WORDS, Latency, latencies, slo_of
+from models.plan import Group, MemoryBytes, Plan, RankedPlans
+
+MEMORY_COLOURS = {"weights": "c0", "kv_cache": "c1", "activations": "c2", "engine": "c3", "free": "free"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How one deployment stands to its SLO."""
+
+    deployment: str
+    status: str
+    words: str
+    rows: list[Latency]
+    statistics: list[str]
+    values: list[tuple[str, list[float | None]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupView:
+    """One group with its memory bar."""
+
+    letter: str
+    group: Group
+    memory: list[Part]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """Everything about one plan."""
+
+    plan: Plan
+    verdicts: list[Verdict]
+    groups: list[GroupView]
+    steps: list[tuple[str, float, list[Part]]]
+    nodes: list[NodeRow]
+    more_nodes: int
+
+
+def plan_view(plan: Plan, answer: RankedPlans) -> PlanView:
+    """Work out what the page shows."""
+    nodes, more = node_rows(plan, answer.scenario)
+    return PlanView(
+        plan=plan,
+        verdicts=[_verdict(plan, name, answer) for name in plan.predicted],
+        groups=[
+            GroupView(letter=chr(ord("A") + i % 26), group=group, memory=_memory(group.memory_bytes))
+            for i, group in enumerate(plan.groups)
+        ],
+        steps=[
+            (name.replace("_", " "), sum(parts.values()), stacked(parts))
+            for name, parts in plan.explanation.breakdown_s.items()
+        ],
+        nodes=nodes,
+        more_nodes=more,
+    )
+
+
+def _verdict(plan: Plan, deployment: str, answer: RankedPlans) -> Verdict:
+    predicted = plan.predicted[deployment]
+    slo = slo_of(answer.scenario, deployment)
+    told = plan.slo.get(deployment)
+    status = told.status if told is not None and slo.limits() else "none"
+    metrics = {label: getattr(predicted, metric) for metric, label in METRICS.items()}
+    statistics = list(dict.fromkeys(key for values in metrics.values() for key in values))
+    return Verdict(
+        deployment=deployment,
+        status=status,
+        words=WORDS.get(status, "no SLO asked"),
+        rows=latencies(plan, deployment, slo),
+        statistics=statistics,
+        values=[(label, [values.get(key) for key in statistics]) for label, values in metrics.items()],
+    )
+
+
+def _memory(memory: MemoryBytes) -> list[Part]:
+    return stacked({name: getattr(memory, name) for name in MEMORY_COLOURS}, MEMORY_COLOURS)

@@ -1,0 +1,43 @@
+"""Templates: everything is escaped, a missing value is a defect, numbers read as on the command line."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from api.render import quantities
+from api.render.infeasible import relaxation_words
+from api.render.plan_table import precision_words
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for function in (
+        quantities.amount,
+        quantities.count,
+        quantities.dollars,
+        quantities.duration,
+        quantities.gibibytes,
+        quantities.percent,
+        precision_words,
+        relaxation_words,
+    ):
+        made.filters[function.__name__] = function
+    return made
+
+
+def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
+    """One page as a response."""
+    text = _environment().get_template(template).render(**values)
+    return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,179 @@
+"""Stored documents: models, clusters, workloads, slos, scenarios, price books, with revisions."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Response
+from starlette.responses import JSONResponse
+
+from api.document_kinds import KINDS, DocumentKind
+from api.json_body import JsonObject, only_keys
+from api.openapi import DOCUMENT_PROBLEMS, json_body
+from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
+from api.problems import Problem, not_found
+from api.references import MAX_REVISION
+from api.services import Services, Wired
+from api.submission import checked_scenario
+from db.documents import DocumentRepository
+from db.records import Document
+from models.errors import InvalidInput
+
+MAX_NAME = 300
+RevisionNumber = Annotated[int, Path(ge=1, le=MAX_REVISION)]
+IfMatch = Annotated[str | None, Header(max_length=200)]
+
+
+def router_of(kind: DocumentKind) -> APIRouter:
+    """Routes of one kind."""
+    router = APIRouter(prefix=f"/v1/{kind.name}", tags=[kind.name], responses=DOCUMENT_PROBLEMS)
+    verb = kind.name.replace("-", "_")
+    body = json_body(
+        f"A {kind.field.replace('_', ' ')} and the name to store it under.",
+        {"name": "example", kind.field: kind.example},
+    )
+
+    @router.post("", status_code=201, operation_id=f"create_{verb}", openapi_extra=body)
+    def create(services: Wired, request: JsonObject) -> Response:
+        """Check a document and store it as revision 1."""
+        name, content, refs = _read(services, kind, request)
+        with services.database.writing() as session:
+            made = DocumentRepository(session).add(kind.name, name, content, refs)
+        return _answer(kind, made, 201, {"Location": f"/v1/{kind.name}/{made.id}"})
+
+    @router.get("", operation_id=f"list_{verb}")
+    def listing(services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> dict[str, Any]:
+        """List documents, newest first."""
+        with services.database.reading() as session:
+            page = DocumentRepository(session).page(kind.name, limit, cursor)
+        return page_body(page, lambda item: shown(kind, item, with_body=False))
+
+    @router.get("/{key}", operation_id=f"get_{verb}")
+    def get(services: Wired, key: str, if_none_match: IfMatch = None) -> Response:
+        """The newest revision."""
+        found = _newest(services, kind, key)
+        if if_none_match is not None and _matches(if_none_match, found):
+            return Response(status_code=304, headers={"ETag": etag(found)})
+        return _answer(kind, found)
+
+    @router.put("/{key}", operation_id=f"revise_{verb}", openapi_extra=body)
+    def revise(services: Wired, key: str, request: JsonObject, if_match: IfMatch = None) -> Response:
+        """Store a new revision; with If-Match only where nobody else was faster."""
+        before = _newest(services, kind, key)
+        if if_match is not None and not _matches(if_match, before):
+            raise _outdated(before)
+        name, content, refs = _read(services, kind, request)
+        with services.database.writing() as session:
+            made = DocumentRepository(session).revise(
+                kind.name, key, name, content, refs=refs, expected=before.revision
+            )
+        if made is None:
+            raise _outdated(before)
+        return _answer(kind, made)
+
+    @router.delete("/{key}", status_code=204, operation_id=f"delete_{verb}")
+    def delete(services: Wired, key: str) -> Response:
+        """Take a document out of use; plans made from it keep what they used."""
+        with services.database.writing() as session:
+            if not DocumentRepository(session).delete(kind.name, key):
+                raise not_found(kind.field, key)
+        return Response(status_code=204)
+
+    _add_revisions(router, kind, verb)
+    return router
+
+
+def _add_revisions(router: APIRouter, kind: DocumentKind, verb: str) -> None:
+    @router.get("/{key}/revisions", operation_id=f"list_{verb}_revisions")
+    def revisions(services: Wired, key: str) -> dict[str, Any]:
+        """Every revision, newest first."""
+        with services.database.reading() as session:
+            found = DocumentRepository(session).revisions(kind.name, key)
+        if not found:
+            raise not_found(kind.field, key)
+        return {"items": [shown(kind, item, with_body=False) for item in found], "next": None}
+
+    @router.get("/{key}/revisions/{number}", operation_id=f"get_{verb}_revision")
+    def revision(services: Wired, key: str, number: RevisionNumber) -> Response:
+        """One revision; it never changes."""
+        with services.database.reading() as session:
+            found = DocumentRepository(session).get(kind.name, key, number)
+        if found is None:
+            raise not_found(f"revision {number} of {kind.field}", key)
+        return _answer(kind, found)
+
+
+def shown(kind: DocumentKind, document: Document, *, with_body: bool = True) -> dict[str, Any]:
+    """A document as it is sent."""
+    where = f"/v1/{kind.name}/{document.id}"
+    body: dict[str, Any] = {
+        "id": document.id,
+        "name": document.name,
+        "revision": document.revision,
+        "sha256": document.sha256,
+        "created_at": document.created_at.isoformat(),
+        "made_from": document.refs,
+        "links": {"self": where, "revisions": f"{where}/revisions"},
+    }
+    return {**body, kind.field: document.body} if with_body else body
+
+
+def etag(document: Document) -> str:
+    """Strong entity tag: revision and content."""
+    return f'"{document.revision}-{document.sha256[:16]}"'
+
+
+def _answer(
+    kind: DocumentKind, document: Document, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    return JSONResponse(
+        shown(kind, document), status_code=status, headers={"ETag": etag(document), **(headers or {})}
+    )
+
+
+def _read(services: Services, kind: DocumentKind, request: dict[str, Any]) -> tuple[str, Any, dict[str, int]]:
+    """Name, checked content and the stored documents it was made from."""
+    if kind.field == "scenario" and "scenario" not in request and "schema" in request:
+        request = {"scenario": request}  # a scenario carries its own name
+    named_inside = kind.field == "scenario"
+    only_keys(request, {kind.field} | ({"name"} - ({"name"} if named_inside else set())), {"name"})
+    refs: dict[str, int] = {}
+    try:
+        if named_inside:
+            content, refs = checked_scenario(services, request[kind.field])
+        else:
+            content = kind.check(request[kind.field])
+    except InvalidInput as error:
+        raise error.under(f"/{kind.field}") from None
+    return _name(request.get("name", content["name"] if named_inside else None)), content, refs
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_NAME:
+        raise InvalidInput(f"a name is a text of 1 to {MAX_NAME} characters", pointer="/name")
+    return value
+
+
+def _newest(services: Services, kind: DocumentKind, key: str) -> Document:
+    with services.database.reading() as session:
+        found = DocumentRepository(session).get(kind.name, key)
+    if found is None:
+        raise not_found(kind.field, key)
+    return found
+
+
+def _matches(header: str, document: Document) -> bool:
+    tags = [tag.strip() for tag in header.split(",")]
+    return "*" in tags or etag(document) in tags
+
+
+def _outdated(document: Document) -> Problem:
+    return Problem(
+        412,
+        f"revision {document.revision} is the newest, If-Match names another",
+        hint="Maybe read it again, and apply the change to what is there now.",
+    )
+
+
+def add_documents(router: APIRouter) -> None:
+    """Routes of every kind."""
+    for kind in KINDS.values():
+        router.include_router(router_of(kind))

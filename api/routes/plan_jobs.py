@@ -1,0 +1,154 @@
+"""Plan jobs: submit a scenario, follow it, fetch its answer, cancel it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from starlette.responses import JSONResponse
+
+from api.json_body import JsonObject, only_keys
+from api.openapi import BODY_PROBLEMS, json_body, problems
+from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
+from api.problems import Problem, not_found
+from api.references import read_revision
+from api.services import Services, Wired
+from api.submission import RETRY_AFTER_S, checked_scenario, stored_scenario, submit
+from db.answers import AnswerRepository
+from db.jobs import JobRepository
+from db.records import Job
+from models.errors import InvalidInput
+
+router = APIRouter(prefix="/v1/plan-jobs", tags=["plan-jobs"])
+FINISHED = ("succeeded", "failed", "cancelled", "expired")
+STATES = "^(queued|running|succeeded|failed|cancelled|expired)$"
+Key = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+_BODY = json_body(
+    'A scenario, or "scenario_id" of a stored one with an optional "revision".',
+    {"scenario_id": "scenario-0123456789abcd", "revision": 1},
+    {
+        "type": "object",
+        "properties": {
+            "scenario": {"$ref": "#/components/schemas/Scenario"},
+            "scenario_id": {"type": "string"},
+            "revision": {"type": "integer", "minimum": 1},
+        },
+    },
+)
+
+
+@router.post(
+    "",
+    status_code=202,
+    operation_id="submit_plan_job",
+    openapi_extra=_BODY,
+    responses={**BODY_PROBLEMS, **problems(404, 429, 501)},
+)
+def create(services: Wired, request: JsonObject, idempotency_key: Key = None) -> Response:
+    """Check a scenario and queue it; the answer is fetched from the job."""
+    scenario, revisions = _question(services, request)
+    job = submit(services, scenario, revisions, key=idempotency_key, request=request)
+    headers = {"Location": f"/v1/plan-jobs/{job.id}", "Retry-After": RETRY_AFTER_S}
+    return JSONResponse(shown(job), status_code=202, headers=headers)
+
+
+@router.get("", operation_id="list_plan_jobs", responses=problems(422))
+def listing(
+    services: Wired,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    state: Annotated[str | None, Query(pattern=STATES)] = None,
+) -> dict[str, Any]:
+    """List jobs, newest first."""
+    with services.database.reading() as session:
+        page = JobRepository(session).page(limit, cursor, state)
+    return page_body(page, shown)
+
+
+@router.get("/{job_id}", operation_id="get_plan_job", responses=problems(404))
+def get(services: Wired, job_id: str) -> Response:
+    """Where a job stands."""
+    job = find(services, job_id)
+    headers = {} if job.state in FINISHED else {"Retry-After": RETRY_AFTER_S}
+    return JSONResponse(shown(job), headers=headers)
+
+
+@router.get("/{job_id}/result", operation_id="get_plan_job_result", responses=problems(404, 409))
+def result(services: Wired, job_id: str) -> Response:
+    """The answer (shardwright.plans/1); infeasible is an answer too."""
+    job = find(services, job_id)
+    with services.database.reading() as session:
+        text = AnswerRepository(session).text(job_id)
+    if text is None:
+        raise _no_answer(job)
+    return Response(text, media_type="application/json")
+
+
+@router.delete("/{job_id}", operation_id="cancel_plan_job", responses=problems(404))
+def cancel(services: Wired, job_id: str) -> Response:
+    """Stop a job at once; what was found so far stays in its figures. Finished jobs stay as they are."""
+    find(services, job_id)
+    with services.database.writing() as session:
+        cancelled = JobRepository(session).finish(job_id, "cancelled")
+    if cancelled:
+        services.queue.cancel(job_id)
+    return JSONResponse(shown(find(services, job_id)))
+
+
+def find(services: Services, job_id: str) -> Job:
+    """One job, or the problem that there is none."""
+    with services.database.reading() as session:
+        job = JobRepository(session).get(job_id)
+    if job is None:
+        raise not_found("plan job", job_id)
+    return job
+
+
+def shown(job: Job) -> dict[str, Any]:
+    """A job as it is sent."""
+    where = f"/v1/plan-jobs/{job.id}"
+    body: dict[str, Any] = {
+        "id": job.id,
+        "scenario_name": job.scenario_name,
+        "state": job.state,
+        "phase": job.phase,
+        "status": job.status,
+        "incumbent": job.incumbent,
+        "bound": job.bound,
+        "gap": job.gap,
+        "error": job.error,
+        "revisions": job.revisions,
+        "created_at": job.created_at.isoformat(),
+        "started_at": job.started_at.isoformat() if job.started_at else None,
+        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
+        "links": {"self": where, "result": f"{where}/result", "events": f"{where}/events"},
+    }
+    return body
+
+
+def _question(services: Services, request: dict[str, Any]) -> tuple[Any, dict[str, int]]:
+    if "scenario_id" not in request:
+        only_keys(request, {"scenario"}, {"scenario_id", "revision"})
+        if "revision" in request:
+            raise InvalidInput("a revision needs a scenario_id", pointer="/revision")
+        try:
+            return checked_scenario(services, request["scenario"])
+        except InvalidInput as error:
+            raise error.under("/scenario") from None
+    only_keys(request, {"scenario_id"}, {"revision"})
+    key = request["scenario_id"]
+    if not isinstance(key, str):
+        raise InvalidInput("an id is a text", pointer="/scenario_id")
+    return stored_scenario(services, key, read_revision(request.get("revision"), "/revision"))
+
+
+def _no_answer(job: Job) -> Problem:
+    if job.state in FINISHED:
+        detail = (job.error or {}).get("detail", "")
+        return Problem(
+            409, f"the job ended as {job.state}, without an answer" + (f": {detail}" if detail else "")
+        )
+    return Problem(
+        409,
+        f"the job is {job.state}",
+        hint="Maybe ask again when its state is succeeded.",
+        headers={"Retry-After": RETRY_AFTER_S},
+    )

@@ -1,0 +1,57 @@
+"""Ranked plans by id, each with the job and the revisions it came from."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.openapi import problems
+from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
+from api.problems import not_found
+from api.services import Services, Wired
+from db.answers import AnswerRepository
+from db.jobs import JobRepository
+from db.records import Job, StoredPlan
+
+router = APIRouter(prefix="/v1/plans", tags=["plans"])
+
+
+@router.get("", operation_id="list_plans", responses=problems(422))
+def listing(services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> dict[str, Any]:
+    """List plans: newest job first, by rank."""
+    with services.database.reading() as session:
+        page = AnswerRepository(session).page(limit, cursor)
+    return page_body(page, _line)
+
+
+@router.get("/{plan_id}", operation_id="get_plan", responses=problems(404))
+def get(services: Wired, plan_id: str) -> dict[str, Any]:
+    """One ranked plan with its job and the revisions of the stored documents it used."""
+    plan, job = find(services, plan_id)
+    return {
+        "id": plan.id,
+        "job_id": job.id,
+        "scenario_name": job.scenario_name,
+        "revisions": job.revisions,
+        "plan": plan.body,
+        "links": {"self": f"/v1/plans/{plan.id}", "job": f"/v1/plan-jobs/{job.id}"},
+    }
+
+
+def find(services: Services, plan_id: str) -> tuple[StoredPlan, Job]:
+    """A plan and its job, or the problem that there is none."""
+    with services.database.reading() as session:
+        plan = AnswerRepository(session).plan(plan_id)
+        job = JobRepository(session).get(plan.job_id) if plan is not None else None
+    if plan is None or job is None:
+        raise not_found("plan", plan_id)
+    return plan, job
+
+
+def _line(plan: StoredPlan) -> dict[str, Any]:
+    return {
+        "id": plan.id,
+        "job_id": plan.job_id,
+        "rank": plan.rank,
+        "objective_value": plan.objective_value,
+        "links": {"self": f"/v1/plans/{plan.id}", "job": f"/v1/plan-jobs/{plan.job_id}"},
+    }

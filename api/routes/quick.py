@@ -1,0 +1,58 @@
+"""Calls that answer at once: predictions of fixed configurations, and "why not this one?"."""
+
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.json_body import JsonObject, only_keys
+from api.openapi import BODY_PROBLEMS, json_body, problems
+from api.services import Wired
+from api.submission import checked_scenario
+from models import codec
+from models.errors import InvalidInput, TooLarge
+from models.scenario import Scenario
+
+router = APIRouter(prefix="/v1", tags=["quick"], responses={**BODY_PROBLEMS, **problems(501)})
+_ROWS = json_body("Rows to price; one row on its own gives one answer.", {"rows": []})
+_CHECK = json_body(
+    "A scenario and a configuration: groups, a predict row, or an engine command line.",
+    {"scenario": {}, "config": "vllm serve meta-llama/Meta-Llama-3.1-70B -tp 8"},
+)
+
+
+@router.post("/predict", operation_id="predict", openapi_extra=_ROWS)
+def predict(services: Wired, request: JsonObject) -> dict[str, Any]:
+    """Price fixed configurations; a bad row is an answer with status invalid, not an error."""
+    from planner import predict
+
+    if "rows" not in request:
+        return predict.predict([request])[0]
+    only_keys(request, {"rows"}, set())
+    rows, most = request["rows"], services.settings.max_predict_rows
+    if not isinstance(rows, list):
+        raise InvalidInput("rows is not a list", pointer="/rows")
+    if len(rows) > most:
+        raise TooLarge(
+            f"{len(rows)} rows, more than {most}", pointer="/rows", hint="Maybe send them in several parts."
+        )
+    return {"rows": predict.predict(rows)}
+
+
+@router.post("/check", operation_id="check", openapi_extra=_CHECK)
+def check(services: Wired, request: JsonObject) -> dict[str, Any]:
+    """Say whether a configuration fits a scenario, which rule fails, and how far it is from the best."""
+    from planner import check
+
+    only_keys(request, {"scenario", "config"}, set())
+    try:
+        plain, _ = checked_scenario(services, request["scenario"])
+    except InvalidInput as error:
+        raise error.under("/scenario") from None
+    scenario = codec.from_plain(Scenario, plain)
+    limit_s = min(scenario.options.time_limit_s, services.settings.check_time_limit_s)
+    bounded = replace(scenario, options=replace(scenario.options, time_limit_s=limit_s))
+    try:
+        return check.check(bounded, request["config"])
+    except InvalidInput as error:
+        raise error.under("/config") from None

@@ -1,0 +1,118 @@
+"""Candidates of a scenario: every layout of every setting and role, priced, with the reasons for "no"."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.architecture import ModelSpec
+from models.scenario import ROLES, Role, Scenario
+from planner.hand_over import HandOver, prompt_cache_bytes
+from planner.layouts import Layouts, enumerate_layouts
+from planner.pricing import Priced, RolePricing, Unloaded, lighter_loads, price
+from planner.setting import Setting, Site
+from planner.traffic import Traffic
+
+LIGHTER = (0.5, 0.25, 0.1, 0.02)
+"""Shares of the highest load that latency objectives may choose from."""
+
+
+@dataclass(kw_only=True)
+class Candidates:
+    """What was found, and what was not and why."""
+
+    priced: list[Priced] = field(default_factory=list)
+    looked_at: int = 0
+    valid: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    unloaded: dict[tuple[int, Role], list[Unloaded]] = field(default_factory=dict)
+    without: dict[tuple[int, Role], Counter[str]] = field(default_factory=dict)
+
+
+def enumerate_candidates(
+    scenario: Scenario, sites: list[Site], found: list[Setting]
+) -> list[tuple[Setting, Layouts, int, Counter[str]]]:
+    """Valid layouts of every setting, with the counts of what each rule removed."""
+    return [(setting, *enumerate_layouts(setting)) for setting in found]
+
+
+def price_candidates(
+    scenario: Scenario,
+    sites: list[Site],
+    enumerated: list[tuple[Setting, Layouts, int, Counter[str]]],
+    traffic: list[Traffic],
+) -> Candidates:
+    """Highest sustained load of every layout in every role."""
+    out = Candidates()
+    for setting, layouts, looked_at, dropped in enumerated:
+        out.looked_at += looked_at
+        out.dropped.update(dropped)
+        if not len(layouts):
+            continue
+        for role, hand_over in _roles(scenario, sites, setting, traffic[setting.deployment_index]):
+            result = price(
+                setting, role, layouts, traffic[setting.deployment_index], hand_over,
+                scenario.options.slo_confidence,
+            )  # fmt: skip
+            _note(out, setting, role, result)
+            if result.priced is not None:
+                out.priced.append(result.priced)
+    if any(name in ("min_ttft", "min_tpot", "min_e2e") for name in scenario.objectives):
+        out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]
+    return out
+
+
+def _note(out: Candidates, setting: Setting, role: Role, result: RolePricing) -> None:
+    key = (setting.deployment_index, role)
+    out.valid += result.looked_at
+    out.dropped.update({name: n for name, n in result.dropped.items() if n})
+    out.unloaded.setdefault(key, []).append(result.unloaded)
+    out.without.setdefault(key, Counter()).update(result.dropped)
+
+
+def roles_of(scenario: Scenario) -> tuple[Role, ...]:
+    """Roles the search may use."""
+    return scenario.options.roles or ROLES
+
+
+def _roles(
+    scenario: Scenario, sites: list[Site], setting: Setting, traffic: Traffic
+) -> list[tuple[Role, HandOver | None]]:
+    """Roles of a setting; a prefill replica once for every pool its caches may go to."""
+    asked = roles_of(scenario)
+    found: list[tuple[Role, HandOver | None]] = [("aggregated", None)] if "aggregated" in asked else []
+    if "decode" in asked and "prefill" in asked and setting.engine.can("disaggregation"):
+        found += [("prefill", h) for h in hand_overs(scenario, sites, setting, traffic)]
+        found.append(("decode", None))
+    return found
+
+
+def hand_overs(scenario: Scenario, sites: list[Site], setting: Setting, traffic: Traffic) -> list[HandOver]:
+    """Transfer of caches from this setting's pool to every pool."""
+    size = prompt_cache_bytes(setting.spec, setting.precision.cache, traffic.input_tokens)
+    return [_hand_over(scenario, sites, setting.pool_index, g, size, setting.spec) for g in range(len(sites))]
+
+
+def _hand_over(
+    scenario: Scenario, sites: list[Site], source: int, target: int, request_bytes: float, spec: ModelSpec
+) -> HandOver:
+    """Inside a pool the network of its nodes; between pools a link of the scenario, else the slower network.
+
+    Without a link of its own a pair of pools shares what the smaller one's devices can send together.
+    """
+    ends = [sites[source], sites[target]]
+    slower = min(s.device.scale_out_bytes_per_s for s in ends)
+    latency = max(s.device.scale_out_latency_s for s in ends)
+    shared = np.inf
+    if source != target:
+        names = (ends[0].pool.name, ends[1].pool.name)
+        links = [k for k in scenario.cluster.links if {k.from_, k.to} == set(names)]
+        directed = [k for k in links if (k.from_, k.to) == names] or links
+        if directed:
+            shared, latency = directed[0].bytes_per_s, latency + directed[0].latency_s
+        elif all(s.capacity is not None for s in ends):
+            shared = slower * min(s.capacity or 0 for s in ends)
+    return HandOver(
+        to_pool=target, request_bytes=request_bytes, rank_bytes_per_s=slower, link_bytes_per_s=float(shared),
+        latency_s=latency,
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+"""Demand of every deployment in requests per second, and what an unbounded cluster may be asked."""
+
+import numpy as np
+
+from models.errors import InvalidInput
+from models.scenario import Scenario
+from planner.fleet_program import Columns
+from planner.traffic import Traffic
+
+
+def check_sizing(scenario: Scenario) -> None:
+    """Refuse the largest goodput of a cluster without size.
+
+    Raises
+    ------
+    InvalidInput
+        ``max_goodput`` with ``nodes: null`` and no cap.
+    """
+    if "max_goodput" not in scenario.objectives:
+        return
+    caps = (scenario.limits.usd_per_hour, scenario.limits.watt, scenario.limits.devices)
+    for i, pool in enumerate(scenario.cluster.pools):
+        if pool.nodes is None and all(c is None for c in caps):
+            raise InvalidInput(
+                "max_goodput has no limit on a pool with nodes: null",
+                pointer=f"/cluster/pools/{i}/nodes",
+                hint="Maybe give nodes, a cap under limits, or the objective min_devices or min_cost.",
+            )
+
+
+def demands(scenario: Scenario, traffic: list[Traffic], columns: Columns) -> np.ndarray:
+    """Requests per second of each deployment.
+
+    A closed loop of N requests in flight offers N / E2E by Little's law, with the end-to-end time the SLO
+    allows; without limits, with the median over candidates.
+    """
+    return np.array(
+        [
+            d.workload.arrival.rate_per_s
+            if d.workload.arrival.rate_per_s is not None
+            else (d.workload.arrival.concurrency or 1) / _end_to_end_s(scenario, traffic, columns, m)
+            for m, d in enumerate(scenario.deployments)
+        ],
+        dtype=float,
+    )
+
+
+def _end_to_end_s(scenario: Scenario, traffic: list[Traffic], columns: Columns, m: int) -> float:
+    slo = scenario.deployments[m].slo
+    if slo.e2e_s is not None:
+        return slo.e2e_s.limit_s
+    if slo.ttft_s is not None and slo.tpot_s is not None:
+        return slo.ttft_s.limit_s + traffic[m].decode_tokens * slo.tpot_s.limit_s
+    mine = [
+        i for i, p in enumerate(columns.priced) if p.setting.deployment_index == m and p.role != "prefill"
+    ]
+    return float(np.median(columns.latency_s["e2e_s"][np.isin(columns.block, mine)]))

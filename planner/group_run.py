@@ -1,0 +1,137 @@
+"""Replicas of a plan at the load they really carry: latencies, memory, power, step breakdown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.memory import activation_bytes
+from models.plan import EngineLimits, MemoryBytes
+from planner.fleet_program import Columns
+from planner.memory_fit import kv_pool_bytes
+from planner.operating_point import Replica
+from planner.pricing import Priced, build_replica, load_range
+from planner.queueing import Statistic
+from planner.watts import replica_watt
+
+METRICS = ("ttft_s", "tpot_s", "e2e_s")
+STATISTICS: tuple[Statistic, ...] = ("mean", 0.5, 0.95, 0.99)
+FULL_LOAD_FRAC = 0.999
+BISECTIONS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Replicas of one column in one plan, and the requests they carry together [1/s]."""
+
+    plan: int
+    column: int
+    replicas: int
+    carried_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRun:
+    """One group of a plan in operation."""
+
+    assignment: Assignment
+    priced: Priced
+    row: int
+    latency_s: dict[str, dict[str, float]]
+    limits: EngineLimits
+    memory: MemoryBytes
+    watt: float
+    parts_s: dict[str, float]
+    layer_partition: tuple[int, ...]
+    idle_room_frac: float
+
+
+def statistic_name(statistic: Statistic) -> str:
+    """Key of a statistic in the answer: mean, p50, p99.9."""
+    return statistic if isinstance(statistic, str) else f"p{100.0 * statistic:.10g}"
+
+
+def run_groups(columns: Columns, assignments: Iterable[Assignment]) -> list[GroupRun]:
+    """All groups of all plans, one evaluation per setting and role."""
+    asked = list(assignments)
+    runs: list[GroupRun] = []
+    for block in sorted({int(columns.block[a.column]) for a in asked}):
+        mine = [a for a in asked if int(columns.block[a.column]) == block]
+        runs += _run_block(columns.priced[block], mine, [int(columns.row[a.column]) for a in mine])
+    order = {id(a): i for i, a in enumerate(asked)}
+    return sorted(runs, key=lambda r: order[id(r.assignment)])
+
+
+def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -> list[GroupRun]:
+    picked = np.array(rows)
+    layouts, budgets = priced.layouts.take(picked), priced.batched_tokens[picked]
+    replica = build_replica(
+        priced.setting, priced.role, layouts, priced.replica.traffic, budgets, priced.hand_over
+    )
+    full = priced.load[picked]
+    wanted = np.array([a.carried_per_s / a.replicas for a in assignments])
+    low, _ = load_range(priced.role, layouts)
+    load = _load_for_rate(replica, np.minimum(low, full), full, wanted)
+    state, at_full = replica.state(load), replica.state(full)
+    statistics = {statistic_name(s): s for s in (*STATISTICS, *_asked(priced))}
+    latency = {
+        m: {name: replica.latency(load, state, m, s) for name, s in statistics.items()} for m in METRICS
+    }
+    watt = replica_watt(priced.setting.site, layouts, priced.role, state)
+    cost = replica.shape(load)
+    seats = np.ceil(at_full.seats - 1e-9)
+    pool = np.maximum(kv_pool_bytes(replica.model, replica.memory.weights, seats, budgets), 0.0)
+    return [
+        GroupRun(
+            assignment=a,
+            priced=priced,
+            row=rows[i],
+            latency_s={m: {s: float(v[i]) for s, v in by.items()} for m, by in latency.items()},
+            limits=EngineLimits(
+                max_num_seqs=int(seats[i]),
+                max_num_batched_tokens=int(budgets[i]),
+                max_model_len=replica.traffic.max_model_len,
+                kv_cache_tokens=int(
+                    pool[i] / replica.memory.kv_per_sequence[i] * replica.traffic.context_tokens
+                ),
+            ),
+            memory=_memory(replica, i, float(pool[i]), float(seats[i])),
+            watt=float(watt[i]),
+            parts_s={name: float(np.broadcast_to(v, load.shape)[i]) for name, v in cost.parts_s.items()},
+            layer_partition=replica.model.partitions[int(layouts.pp[i])],
+            idle_room_frac=float(1.0 - wanted[i] / max(at_full.rate_per_s[i], 1e-12)),
+        )
+        for i, a in enumerate(assignments)
+    ]
+
+
+def _asked(priced: Priced) -> list[Statistic]:
+    return [limit.percentile for limit in priced.setting.deployment.slo.limits().values()]
+
+
+def _load_for_rate(replica: Replica, low: np.ndarray, full: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Load at which a replica carries the wanted rate; rates grow with the load."""
+    state = replica.state
+    busy = wanted >= FULL_LOAD_FRAC * state(full).rate_per_s
+    if busy.all():
+        return full
+    floor, ceiling = np.log(low), np.log(full)
+    for _ in range(BISECTIONS):
+        middle = (floor + ceiling) / 2.0
+        enough = state(np.exp(middle)).rate_per_s >= wanted
+        floor, ceiling = np.where(enough, floor, middle), np.where(enough, middle, ceiling)
+    return np.where(busy, full, np.exp(ceiling))
+
+
+def _memory(replica: Replica, row: int, pool: float, seats: float) -> MemoryBytes:
+    """Parts of the tightest rank's memory, adding up to its capacity."""
+    model = replica.model
+    memory = replica.memory
+    tp = model.layouts.tp[row : row + 1]
+    budget = replica.batched_tokens[row : row + 1]
+    activations = float(activation_bytes(model.setting.spec, tp, np.array([seats]), budget)[0])
+    weights, engine = float(memory.weights[row]), float(memory.engine[row])
+    return MemoryBytes(
+        weights=weights, kv_cache=pool, activations=activations, engine=engine,
+        free=memory.capacity - weights - pool - activations - engine, capacity=memory.capacity,
+    )  # fmt: skip

@@ -1,0 +1,225 @@
+"""Why nothing works, and the smallest change of each kind that would.
+
+Two ways to fail. A role has no candidate at all: then the latency an unloaded candidate reaches, or the
+memory it lacks, is the answer. Or candidates exist but the cluster cannot hold enough of them: then the
+fleet program with one slack at a time is. Every change is applied and solved again before it is called
+sufficient.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from models.plan import Infeasibility, Relaxation
+from models.scenario import Deployment, Scenario
+from models.workload import Slo
+from planner.candidates import Candidates, roles_of
+from planner.fleet_program import Translated
+from planner.setting import Site
+from solvers.relaxation import Family, explain_infeasibility
+
+Feasible = Callable[[Scenario], bool]
+WIDEST_FACTOR = 1e4
+"""A limit is not relaxed beyond this multiple."""
+STEP_FRAC = 0.005
+"""Relative precision of a smallest relaxation."""
+REASONS = {
+    "memory": "memory: no layout holds the weights and one request",
+    "rule:heads": "tensor parallelism does not divide the attention heads",
+}
+
+
+def without_candidates(scenario: Scenario, candidates: Candidates) -> list[int]:
+    """Deployments that no priced candidate can serve: neither aggregated nor as a pair."""
+    have = {(p.setting.deployment_index, p.role) for p in candidates.priced}
+    return [
+        m
+        for m in range(len(scenario.deployments))
+        if (m, "aggregated") not in have and not {(m, "prefill"), (m, "decode")} <= have
+    ]
+
+
+def explain_missing(
+    scenario: Scenario, sites: list[Site], candidates: Candidates, missing: list[int], feasible: Feasible
+) -> Infeasibility:
+    """No candidate for some deployment."""
+    binding: list[str] = []
+    relaxations: list[Relaxation] = []
+    for m in missing:
+        deployment = scenario.deployments[m]
+        reasons: dict[str, int] = {}
+        for role in roles_of(scenario):
+            for name, count in candidates.without.get((m, role), {}).items():
+                reasons[name] = reasons.get(name, 0) + count
+        names = [n for n in reasons if n.startswith("slo:") or n == "memory"] or ["rules"]
+        binding += [
+            _binding_text(deployment, n, reasons.get(n, 0)) for n in names if n == "rules" or reasons[n]
+        ]
+        relaxations += _slo_relaxations(scenario, m, candidates, feasible)
+        relaxations += _memory_relaxation(m, sites, candidates)
+        relaxations += _device_relaxations(scenario, feasible)
+    return Infeasibility(binding=tuple(binding), relaxations=tuple(relaxations))
+
+
+def _binding_text(deployment: Deployment, name: str, count: int) -> str:
+    if name == "rules":
+        return f"{deployment.name}: no layout obeys the engine's and the model's rules on this cluster"
+    if name == "memory":
+        return f"{deployment.name}: memory; {count} layouts do not hold the weights and one request"
+    metric = name.removeprefix("slo:") + "_s"
+    limit = deployment.slo.limits()[metric]
+    return (
+        f"slo.{deployment.name}.{metric}: {count} layouts exceed {limit.limit_s:g} s "
+        f"({limit.percentile}) even without load"
+    )
+
+
+def _slo_relaxations(
+    scenario: Scenario, m: int, candidates: Candidates, feasible: Feasible
+) -> Iterator[Relaxation]:
+    """For each limit alone: the value at which a plan exists, found by bisection and confirmed."""
+    deployment = scenario.deployments[m]
+    for metric, limit in deployment.slo.limits().items():
+        reached = [
+            u.latency_s[metric]
+            for role in roles_of(scenario)
+            for u in candidates.unloaded.get((m, role), [])
+            if metric in u.latency_s
+        ]
+        start = max(min(reached, default=limit.limit_s), limit.limit_s)
+        change = f"slo.{deployment.name}.{metric}.limit_s"
+
+        def works(value: float, metric: str = metric) -> bool:
+            return feasible(with_limit(scenario, m, metric, value))
+
+        found = smallest_value(start, limit.limit_s * WIDEST_FACTOR, works)
+        yield Relaxation(change=change, from_=limit.limit_s, to=found, makes_feasible=found is not None)
+
+
+def smallest_value(start: float, widest: float, works: Callable[[float], bool]) -> float | None:
+    """Smallest value in [start, widest] that works, to STEP_FRAC; None when not even the widest does."""
+    value = start * (1.0 + 1e-6)
+    if works(value):
+        return value
+    if widest <= value or not works(widest):
+        return None
+    low, high = np.log(value), np.log(widest)
+    # widen in doublings first: the answer is usually near the start
+    step = np.log1p(STEP_FRAC)
+    while low + step < high:
+        trial = low + step
+        if works(float(np.exp(trial))):
+            high = trial
+            break
+        low, step = trial, step * 2.0
+    while high - low > np.log1p(STEP_FRAC):
+        middle = (low + high) / 2.0
+        if works(float(np.exp(middle))):
+            high = middle
+        else:
+            low = middle
+    return float(np.exp(high))
+
+
+def with_limit(scenario: Scenario, deployment: int, metric: str, limit_s: float) -> Scenario:
+    """The scenario with one SLO limit changed."""
+    old = scenario.deployments[deployment]
+    limit = replace(old.slo.limits()[metric], limit_s=limit_s)
+    changed = replace(old, slo=Slo(**{**old.slo.limits(), metric: limit}))
+    deployments = tuple(changed if i == deployment else d for i, d in enumerate(scenario.deployments))
+    return replace(scenario, deployments=deployments)
+
+
+def _memory_relaxation(m: int, sites: list[Site], candidates: Candidates) -> Iterator[Relaxation]:
+    """Device memory that the best layout lacks."""
+    missing = [u.extra_bytes for (d, _), us in candidates.unloaded.items() if d == m for u in us]
+    extra = min(missing, default=np.inf)
+    if 0.0 < extra < np.inf:
+        memory = max(s.device.memory_bytes for s in sites)
+        yield Relaxation(change="device.memory_bytes", from_=memory, to=memory + extra, makes_feasible=False)
+
+
+def _device_relaxations(scenario: Scenario, feasible: Feasible) -> Iterator[Relaxation]:
+    """More nodes in one pool alone: they admit wider replicas, and more of them."""
+    for i, pool in enumerate(scenario.cluster.pools):
+        if pool.nodes is None:
+            continue
+        nodes = pool.nodes
+        found = smallest_count(nodes, lambda n, i=i: feasible(with_nodes(scenario, i, n)))  # type: ignore[misc]
+        yield Relaxation(
+            change=f"cluster.pools.{pool.name}.nodes", from_=float(nodes),
+            to=None if found is None else float(found), makes_feasible=found is not None,
+        )  # fmt: skip
+
+
+def with_nodes(scenario: Scenario, pool: int, nodes: int) -> Scenario:
+    """The scenario with another number of nodes in one pool."""
+    pools = tuple(replace(p, nodes=nodes) if i == pool else p for i, p in enumerate(scenario.cluster.pools))
+    return replace(scenario, cluster=replace(scenario.cluster, pools=pools))
+
+
+def smallest_count(start: int, works: Callable[[int], bool], doublings: int = 6) -> int | None:
+    """Smallest count above ``start`` that works, looking up to ``start * 2**doublings``."""
+    low, high = start, start
+    for _ in range(doublings):
+        high *= 2
+        if works(high):
+            break
+        low = high
+    else:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if works(middle) else (middle, high)
+    return high
+
+
+def explain_shortage(
+    scenario: Scenario,
+    translated: Translated,
+    candidates: Candidates,
+    feasible: Feasible,
+    time_limit_s: float,
+) -> Infeasibility:
+    """Candidates exist, but the cluster cannot hold enough of them."""
+    found = explain_infeasibility(translated.fleet, translated.objectives, time_limit_s=time_limit_s)
+    names = {
+        (c.family, c.index): _constraint(scenario, translated, c.family, c.index)
+        for c in (*found.binding, *(r.constraint for r in found.relaxations))
+    }
+    relaxations = []
+    for r in found.relaxations:
+        change, value, per_unit = names[r.constraint.family, r.constraint.index]
+        sign = -1.0 if r.constraint.family is Family.DEMAND else 1.0
+        to = None if r.slack is None else value + sign * r.slack
+        if to is not None and per_unit > 1:
+            to = float(np.ceil(to / per_unit - 1e-9))
+        if change:
+            relaxations.append(
+                Relaxation(change=change, from_=value / per_unit, to=to, makes_feasible=r.slack is not None)
+            )
+    for m in range(len(scenario.deployments)):
+        relaxations += _slo_relaxations(scenario, m, candidates, feasible)
+    binding = [names[c.family, c.index][0] for c in found.binding]
+    return Infeasibility(binding=tuple(b for b in binding if b), relaxations=tuple(relaxations))
+
+
+def _constraint(
+    scenario: Scenario, translated: Translated, family: Family, index: int
+) -> tuple[str, float, int]:
+    """Field of the scenario a row stands for, its value, and units of the row per unit of the field."""
+    if family is Family.DEMAND:
+        deployment = scenario.deployments[index]
+        name = f"deployments.{deployment.name}.workload.arrival.rate_per_s"
+        return name, float(translated.fleet.demand_per_s[index]), 1
+    if family is Family.LINK:
+        a, b = (scenario.cluster.pools[g].name for g in translated.links[index])
+        return f"cluster.links.{a}-{b}.bytes_per_s", float(translated.fleet.link_bytes_per_s[index]), 1
+    name, value = translated.resources[index], float(translated.fleet.limit[index])
+    if name.startswith("pool:"):
+        pool = next(p for p in scenario.cluster.pools if f"pool:{p.name}" == name)
+        return f"cluster.pools.{pool.name}.nodes", value, pool.devices_per_node
+    if name.startswith("limit:"):
+        return f"limits.{name.removeprefix('limit:')}", value, 1
+    return "", value, 1

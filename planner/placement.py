@@ -1,0 +1,87 @@
+"""Devices of every replica: largest first into scale-up domains, whole domains for the widest.
+
+First-fit decreasing is exact when sizes divide each other and the domain; for other sizes it may fail
+where a packing exists, and the caller then leaves such sizes out.
+"""
+
+from dataclasses import dataclass
+
+from planner.setting import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """``replicas`` of ``devices`` each, for one group on one pool."""
+
+    group: int
+    pool: int
+    replicas: int
+    devices: int
+
+
+Device = tuple[str, int, int]
+
+
+def place(sites: list[Site], wants: list[Want]) -> dict[tuple[int, int], tuple[Device, ...]] | None:
+    """Devices by (group, replica), in rank order; None when the packing fails."""
+    placed: dict[tuple[int, int], tuple[Device, ...]] = {}
+    for g, site in enumerate(sites):
+        mine = sorted((w for w in wants if w.pool == g), key=lambda w: -w.devices)
+        if not _fill(site, mine, placed):
+            return None
+    return placed
+
+
+def _fill(site: Site, wants: list[Want], placed: dict[tuple[int, int], tuple[Device, ...]]) -> bool:
+    """Pack one pool; a domain is a run of consecutive device numbers."""
+    total = site.capacity if site.capacity is not None else _enough(site, wants)
+    # free devices of each domain as (next free number, end); filled front to back
+    domains = [[start, min(start + site.domain, total)] for start in range(0, total, site.domain)]
+    first_open = 0
+    for want in wants:
+        for replica in range(want.replicas):
+            numbers = (
+                _whole_domains(site, domains, want.devices)
+                if want.devices > site.domain
+                else _inside_domain(domains, want.devices, first_open)
+            )
+            if numbers is None:
+                return False
+            placed[want.group, replica] = tuple(_named(site, n) for n in numbers)
+            while first_open < len(domains) and domains[first_open][0] >= domains[first_open][1]:
+                first_open += 1
+    return True
+
+
+def _enough(site: Site, wants: list[Want]) -> int:
+    """Devices of a pool that is sized to the plan: room for every replica on domains of its own."""
+    per_replica = [(-(-w.devices // site.domain)) * site.domain * w.replicas for w in wants]
+    return sum(per_replica)
+
+
+def _inside_domain(domains: list[list[int]], devices: int, first_open: int) -> list[int] | None:
+    for domain in domains[first_open:]:
+        if domain[1] - domain[0] >= devices:
+            numbers = list(range(domain[0], domain[0] + devices))
+            domain[0] += devices
+            return numbers
+    return None
+
+
+def _whole_domains(site: Site, domains: list[list[int]], devices: int) -> list[int] | None:
+    """Untouched domains, as many as needed; the rest of the last one stays free."""
+    numbers: list[int] = []
+    for i, domain in enumerate(domains):
+        if domain[0] != i * site.domain:
+            continue
+        take = min(devices - len(numbers), domain[1] - domain[0])
+        numbers += range(domain[0], domain[0] + take)
+        domain[0] += take
+        if len(numbers) == devices:
+            return numbers
+    return None
+
+
+def _named(site: Site, number: int) -> Device:
+    node, device = divmod(number, site.pool.devices_per_node)
+    return (site.pool.name, node, device)

@@ -1,0 +1,233 @@
+"""Prices candidates: the highest load each sustains within memory and SLO, and why the others fail.
+
+The load of every candidate is found at once by bisection on a logarithmic scale: latencies and memory
+grow with the load, so the feasible loads of a candidate are an interval that starts at zero.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.cost.base import Array
+from models.cost.fitted import error_band_frac
+from models.scenario import Role
+from models.workload import Slo, SloLimit
+from planner.hand_over import HandOver
+from planner.layouts import Layouts
+from planner.operating_point import Aggregated, Decode, Prefill, Replica, State
+from planner.setting import Setting
+from planner.step import StepModel
+from planner.traffic import Traffic
+
+IDLE_BATCH = 1.0 / 64.0
+"""Running sequences at which a replica counts as unloaded: what fails here fails at any load."""
+MAX_BATCH = 8192.0
+MAX_UTILISATION_FRAC = 0.98
+BISECTIONS = 12
+PREFILL_SHARE_FRAC = 0.3
+"""Share of an end-to-end limit given to the first token in disaggregated serving without a TTFT limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """Candidates of one setting and role that hold the SLO at some load; arrays over candidates."""
+
+    setting: Setting
+    role: Role
+    hand_over: HandOver | None
+    replica: Replica
+    layouts: Layouts
+    batched_tokens: Array
+    load: Array
+    state: State
+
+    def __len__(self) -> int:
+        return len(self.load)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unloaded:
+    """What the candidates that fit could do at best, for the smallest relaxation of each limit.
+
+    ``latency_s`` holds, by limit, the least latency of an unloaded candidate that meets all other limits.
+    ``extra_bytes`` is the least device memory by which any layout misses its weights and one sequence.
+    """
+
+    latency_s: dict[str, float]
+    extra_bytes: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolePricing:
+    """Outcome for one setting and role."""
+
+    priced: Priced | None
+    looked_at: int
+    dropped: Counter[str]
+    unloaded: Unloaded
+
+
+def limits_of(role: Role, slo: Slo, confidence: str) -> dict[str, SloLimit]:
+    """Limits a role answers for; under "band" the whole error band has to meet them.
+
+    A disaggregated pair shares an end-to-end limit: the prefill side gets the TTFT limit (or a fixed
+    share), the decode side what is left.
+    """
+    limits = slo.limits()
+    if role != "aggregated" and slo.e2e_s is not None:
+        share_s = slo.ttft_s.limit_s if slo.ttft_s else PREFILL_SHARE_FRAC * slo.e2e_s.limit_s
+        share_s = min(share_s, 0.9 * slo.e2e_s.limit_s)
+        first, rest = share_s, slo.e2e_s.limit_s - share_s
+        limits["e2e_s"] = replace(slo.e2e_s, limit_s=first if role == "prefill" else rest)
+    if role == "prefill":
+        limits.pop("tpot_s", None)
+    if role == "decode":
+        limits.pop("ttft_s", None)
+    if confidence == "band":
+        limits = {
+            name: replace(limit, limit_s=limit.limit_s / max(error_band_frac(name)[1], 1.0))
+            for name, limit in limits.items()
+        }
+    return limits
+
+
+def price(
+    setting: Setting,
+    role: Role,
+    layouts: Layouts,
+    traffic: Traffic,
+    hand_over: HandOver | None,
+    confidence: str,
+) -> RolePricing:
+    """Highest sustained load of every layout and token budget of one role."""
+    rows, budgets = _with_budgets(setting, role, layouts)
+    replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
+    limits = limits_of(role, setting.deployment.slo, confidence)
+    low, high = load_range(role, rows)
+    dropped: Counter[str] = Counter()
+    good, unloaded = _possible(replica, low, limits, dropped)
+    picked = np.flatnonzero(good)
+    if not len(picked):
+        return RolePricing(priced=None, looked_at=len(rows), dropped=dropped, unloaded=unloaded)
+    rows, budgets = rows.take(picked), budgets[picked]
+    replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
+    load = highest_load(replica, low[picked], high[picked], limits)
+    best = _best_budget(rows, replica.state(load).rate_per_s, budgets)
+    dropped["worse_batch_limits"] += len(picked) - len(best)
+    rows, budgets, load = rows.take(best), budgets[best], load[best]
+    replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
+    priced = Priced(
+        setting=setting, role=role, hand_over=hand_over, replica=replica, layouts=rows,
+        batched_tokens=budgets, load=load, state=replica.state(load),
+    )  # fmt: skip
+    return RolePricing(priced=priced, looked_at=len(good), dropped=dropped, unloaded=unloaded)
+
+
+def build_replica(  # noqa: PLR0913
+    setting: Setting,
+    role: Role,
+    layouts: Layouts,
+    traffic: Traffic,
+    budgets: Array,
+    hand_over: HandOver | None,
+) -> Replica:
+    """Behaviour of a role over these layouts."""
+    model = StepModel(setting=setting, layouts=layouts)
+    if role == "prefill":
+        assert hand_over is not None
+        seconds = hand_over.seconds(layouts, setting.spec)
+        return Prefill(model=model, traffic=traffic, batched_tokens=budgets, transfer_s=seconds)
+    kind = Aggregated if role == "aggregated" else Decode
+    return kind(model=model, traffic=traffic, batched_tokens=budgets)
+
+
+def load_range(role: Role, layouts: Layouts) -> tuple[Array, Array]:
+    """Loads between which the search runs."""
+    ones = np.ones(len(layouts))
+    if role == "prefill":
+        return ones * 1e-3, ones * MAX_UTILISATION_FRAC
+    return ones * IDLE_BATCH, MAX_BATCH * layouts.pp.astype(float)
+
+
+def _with_budgets(setting: Setting, role: Role, layouts: Layouts) -> tuple[Layouts, Array]:
+    """Every layout with every token budget worth trying; decode needs none but its sequences."""
+    if role == "decode":
+        useful = layouts.cp == 1
+        layouts = layouts.take(useful)
+        return layouts, np.full(len(layouts), float(min(setting.engine.batched_tokens_ladder)))
+    if role == "prefill":
+        # a cache is handed over at once: splitting its copies for decode gains nothing here
+        layouts = layouts.take(layouts.dcp == 1)
+    ladder = np.array(setting.engine.batched_tokens_ladder, dtype=float)
+    rows = np.repeat(np.arange(len(layouts)), len(ladder))
+    return layouts.take(rows), np.tile(ladder, len(layouts))
+
+
+def feasible(replica: Replica, load: Array, limits: dict[str, SloLimit]) -> Array:
+    """Whether memory, token budget and every limit hold at this load."""
+    state = replica.state(load)
+    good = state.room_frac <= 1.0
+    for metric, limit in limits.items():
+        good = good & (replica.latency(load, state, metric, limit.percentile) <= limit.limit_s)
+    return good
+
+
+def highest_load(replica: Replica, low: Array, high: Array, limits: dict[str, SloLimit]) -> Array:
+    """Largest feasible load of every candidate, given that ``low`` is feasible."""
+    floor, ceiling = np.log(low), np.log(high)
+    top = feasible(replica, high, limits)
+    for _ in range(BISECTIONS):
+        middle = (floor + ceiling) / 2.0
+        good = feasible(replica, np.exp(middle), limits)
+        floor, ceiling = np.where(good, middle, floor), np.where(good, ceiling, middle)
+    return np.where(top, high, np.exp(floor))
+
+
+def _possible(
+    replica: Replica, low: Array, limits: dict[str, SloLimit], dropped: Counter[str]
+) -> tuple[Array, Unloaded]:
+    """Candidates that work unloaded; the others are counted under the first reason they fail."""
+    state = replica.state(low)
+    fits = (state.room_frac <= 1.0) & (replica.longest_memory.sequences >= 1.0)
+    dropped["memory"] += int(np.count_nonzero(~fits))
+    latencies = {m: replica.latency(low, state, m, limit.percentile) for m, limit in limits.items()}
+    meets = {m: latencies[m] <= limits[m].limit_s for m in limits}
+    good = fits
+    for metric, met in meets.items():
+        dropped[f"slo:{metric.removesuffix('_s')}"] += int(np.count_nonzero(good & ~met))
+        good = good & met
+    best: dict[str, float] = {}
+    for metric in limits:
+        others = fits.copy()
+        for other, met in meets.items():
+            if other != metric:
+                others &= met
+        if others.any():
+            best[metric] = float(latencies[metric][others].min())
+    return good, Unloaded(latency_s=best, extra_bytes=_extra_bytes(replica))
+
+
+def _extra_bytes(replica: Replica) -> float:
+    """Device memory missing for weights and one longest sequence, on the layout that misses least [B]."""
+    memory = replica.longest_memory
+    missing = memory.kv_per_sequence - memory.kv_pool
+    return float(max(missing.min(), 0.0)) if len(missing) else float("inf")
+
+
+def _best_budget(layouts: Layouts, rate: Array, budgets: Array) -> Array:
+    """One row per layout: the token budget with the highest rate, the smallest among equals."""
+    key = np.stack([layouts.tp, layouts.pp, layouts.cp, layouts.dcp, layouts.dp, layouts.ep])
+    _, group = np.unique(key, axis=1, return_inverse=True)
+    order = np.lexsort((budgets, -np.round(rate, 9), group.ravel()))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = group.ravel()[order][1:] != group.ravel()[order][:-1]
+    return np.sort(order[first])
+
+
+def lighter_loads(priced: Priced, fractions: tuple[float, ...]) -> Iterator[Priced]:
+    """The same candidates at shares of their highest load: slower in requests, faster in seconds."""
+    for fraction in fractions:
+        load = priced.load * fraction
+        yield replace(priced, load=load, state=priced.replica.state(load))

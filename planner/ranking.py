@@ -1,0 +1,236 @@
+"""Solutions of the fleet program to ranked plans: groups, shares, predictions, cost, verdicts."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from models.cost.fitted import error_band_frac
+from models.plan import (
+    Cost,
+    Evidence,
+    Group,
+    Placed,
+    Plan,
+    Predicted,
+    SloVerdict,
+)
+from models.scenario import Scenario
+from models.units import HOUR_S
+from planner.explanation import explain
+from planner.fleet_program import Translated
+from planner.group_run import METRICS, Assignment, GroupRun, run_groups, statistic_name
+from planner.placement import Want, place
+from planner.setting import Site
+from planner.traffic import traffic_of
+from solvers.ranked import RankedSolution, Ranking
+
+NEAR_MISS_FRAC = 0.1
+"""A limit missed by less than this share is a near miss."""
+
+
+def assignments_of(plan: int, solution: RankedSolution, translated: Translated) -> list[Assignment]:
+    """Replicas and requests per column: a supply's flow is shared in proportion to capacity."""
+    fleet = translated.fleet
+    capacity = fleet.rate_per_s * solution.x
+    per_supply = np.bincount(fleet.supply_of, weights=capacity, minlength=len(translated.supplies))
+    flow = np.zeros(len(translated.supplies))
+    for j, supplies in enumerate(fleet.channel_supplies):
+        flow[list(supplies)] += solution.flow_per_s[j]
+    carried = solution.carried_per_s
+    if carried is None:
+        share = np.divide(flow, per_supply, out=np.zeros_like(flow), where=per_supply > 0)
+        carried = capacity * share[fleet.supply_of]
+    return [
+        Assignment(plan=plan, column=int(c), replicas=int(solution.x[c]), carried_per_s=float(carried[c]))
+        for c in np.flatnonzero(solution.x)
+    ]
+
+
+def rank_plans(
+    scenario: Scenario, sites: list[Site], translated: Translated, ranking: Ranking
+) -> list[Plan] | None:
+    """Plans in the order of the solutions; None when one of them cannot be packed on its nodes."""
+    asked = [a for i, s in enumerate(ranking.solutions) for a in assignments_of(i, s, translated)]
+    runs = run_groups(translated.columns, asked)
+    plans = []
+    for i, solution in enumerate(ranking.solutions):
+        mine = sorted((r for r in runs if r.assignment.plan == i), key=_group_order)
+        plan = _plan(scenario, sites, i, solution, mine)
+        if plan is None:
+            return None
+        plans.append(plan)
+    return plans
+
+
+def _group_order(run: GroupRun) -> tuple[object, ...]:
+    setting = run.priced.setting
+    devices = int(run.priced.layouts.devices[run.row])
+    return (setting.deployment_index, run.priced.role != "aggregated", run.priced.role != "prefill",
+            setting.pool_index, -devices, run.assignment.column)  # fmt: skip
+
+
+def _plan(
+    scenario: Scenario, sites: list[Site], rank: int, solution: RankedSolution, runs: list[GroupRun]
+) -> Plan | None:
+    wants = [
+        Want(
+            group=i, pool=r.priced.setting.pool_index, replicas=r.assignment.replicas,
+            devices=int(r.priced.layouts.devices[r.row]),
+        )
+        for i, r in enumerate(runs)
+    ]  # fmt: skip
+    placed = place(sites, wants)
+    if placed is None:
+        return None
+    groups = tuple(_group(r, runs) for r in runs)
+    used = sum(w.replicas * w.devices for w in wants)
+    predicted = {d.name: _predict(scenario, m, runs) for m, d in enumerate(scenario.deployments)}
+    total = sum(s.capacity or 0 for s in sites)
+    verdicts = {d.name: _verdict(scenario, m, predicted[d.name]) for m, d in enumerate(scenario.deployments)}
+    cost = _cost(sites, wants, runs, predicted)
+    return Plan(
+        rank=rank + 1,
+        id=_plan_id(scenario, groups),
+        objective_value=solution.objective,
+        gap=solution.gap,
+        devices_used=used,
+        devices_idle=max(total - used, 0) if all(s.capacity is not None for s in sites) else 0,
+        groups=groups,
+        placement=tuple(
+            Placed(group=g, replica=r, devices=devices) for (g, r), devices in sorted(placed.items())
+        ),
+        predicted=predicted,
+        cost=cost,
+        slo=verdicts,
+        evidence=_evidence(runs),
+        explanation=explain(scenario, sites, runs, predicted, cost, used),
+    )
+
+
+def _plan_id(scenario: Scenario, groups: tuple[Group, ...]) -> str:
+    """Short hash of what is deployed: the same plan has the same id in every answer."""
+    what = [
+        [g.deployment, g.role, g.pool, g.replicas, str(g.parallelism), str(g.precision), str(g.limits)]
+        for g in groups
+    ]
+    text = json.dumps([[d.name, str(d.model)] for d in scenario.deployments] + what)
+    return "plan-" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _group(run: GroupRun, runs: list[GroupRun]) -> Group:
+    setting, assignment = run.priced.setting, run.assignment
+    peers = [
+        r.assignment.carried_per_s
+        for r in runs
+        if r.priced.role == run.priced.role and r.priced.setting.deployment_index == setting.deployment_index
+    ]
+    return Group(
+        deployment=setting.deployment.name,
+        role=run.priced.role,
+        pool=setting.site.pool.name,
+        replicas=assignment.replicas,
+        parallelism=run.priced.layouts.parallelism(run.row),
+        layer_partition=run.layer_partition,
+        precision=type(setting.precision)(
+            weights=setting.precision.weights,
+            moe_weights=setting.precision.experts,
+            kv=setting.precision.kv,
+        ),
+        engine=type(setting.deployment.engine)(
+            name=setting.deployment.engine.name,
+            version=setting.deployment.engine.version or setting.engine.version,
+        ),
+        limits=run.limits,
+        memory_bytes=run.memory,
+        traffic_share=assignment.carried_per_s / max(sum(peers), 1e-300),
+    )
+
+
+def _predict(scenario: Scenario, deployment: int, runs: list[GroupRun]) -> Predicted:
+    """A deployment's latencies: means weighted by traffic, percentiles of the slowest path.
+
+    Every group holds the SLO on its own; the slowest path's percentile is an upper estimate of the mix.
+    """
+    mine = [r for r in runs if r.priced.setting.deployment_index == deployment]
+    by_role: dict[str, list[GroupRun]] = defaultdict(list)
+    for run in mine:
+        by_role[run.priced.role].append(run)
+    rate = sum(r.assignment.carried_per_s for r in by_role["aggregated"] + by_role["prefill"])
+    paths = [(r.assignment.carried_per_s, r.latency_s) for r in by_role["aggregated"]]
+    if by_role["prefill"] and by_role["decode"]:
+        paths.append(_pair(by_role["prefill"], by_role["decode"]))
+    latency = {m: _mixed([(w, latency[m]) for w, latency in paths]) for m in METRICS}
+    tokens = rate * traffic_of(scenario.deployments[deployment].workload).output_tokens
+    devices = sum(r.assignment.replicas * int(r.priced.layouts.devices[r.row]) for r in mine)
+    return Predicted(
+        ttft_s=latency["ttft_s"], tpot_s=latency["tpot_s"], e2e_s=latency["e2e_s"],
+        request_per_s=rate, output_tokens_per_s=tokens,
+        output_tokens_per_s_per_device=tokens / max(devices, 1),
+    )  # fmt: skip
+
+
+def _pair(first: list[GroupRun], second: list[GroupRun]) -> tuple[float, dict[str, dict[str, float]]]:
+    """Prefill and decode groups as one path: first token from one side, the others from the other."""
+    ttft = _mixed([(r.assignment.carried_per_s, r.latency_s["ttft_s"]) for r in first])
+    tpot = _mixed([(r.assignment.carried_per_s, r.latency_s["tpot_s"]) for r in second])
+    rest = _mixed([(r.assignment.carried_per_s, r.latency_s["e2e_s"]) for r in second])
+    e2e = {s: ttft[s] + rest[s] for s in ttft}
+    return sum(r.assignment.carried_per_s for r in first), {"ttft_s": ttft, "tpot_s": tpot, "e2e_s": e2e}
+
+
+def _mixed(parts: list[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
+    total = sum(w for w, _ in parts)
+    names = parts[0][1] if parts else {}
+    return {
+        s: sum(w * v[s] for w, v in parts) / max(total, 1e-300)
+        if s == "mean"
+        else max(v[s] for _, v in parts)
+        for s in names
+    }
+
+
+def _verdict(scenario: Scenario, deployment: int, predicted: Predicted) -> SloVerdict:
+    """Met when the whole error band meets, near miss when only the point does or misses narrowly."""
+    margins: dict[str, float] = {}
+    worst = 0
+    for metric, limit in scenario.deployments[deployment].slo.limits().items():
+        value = getattr(predicted, metric)[statistic_name(limit.percentile)]
+        margins[metric] = (limit.limit_s - value) / limit.limit_s
+        if value * error_band_frac(metric)[1] <= limit.limit_s:
+            level = 0
+        else:
+            level = 1 if margins[metric] > -NEAR_MISS_FRAC else 2
+        worst = max(worst, level)
+    names = ("met", "near_miss", "missed")
+    return SloVerdict(status=names[worst], margins_frac=margins)  # type: ignore[arg-type]
+
+
+def _cost(
+    sites: list[Site], wants: list[Want], runs: list[GroupRun], predicted: Mapping[str, Predicted]
+) -> Cost:
+    prices = [sites[w.pool].price_usd_per_hour for w in wants]
+    usd = (
+        None
+        if any(p is None for p in prices)
+        else sum(w.replicas * w.devices * (p or 0.0) for w, p in zip(wants, prices, strict=True))
+    )
+    watt = sum(r.watt * r.assignment.replicas for r in runs)
+    tokens = sum(p.output_tokens_per_s for p in predicted.values())
+    return Cost(
+        usd_per_hour=usd,
+        usd_per_million_output_tokens=None if usd is None or tokens <= 0 else usd / (tokens * HOUR_S) * 1e6,
+        watt=watt,
+        joule_per_output_token=watt / tokens if tokens > 0 else 0.0,
+    )
+
+
+def _evidence(runs: list[GroupRun]) -> Evidence:
+    cost = runs[0].priced.setting.cost
+    return Evidence(
+        kind=cost.kind,
+        sources=cost.sources,
+        error_band_frac={m: error_band_frac(m) for m in ("ttft_s", "tpot_s")},
+    )
