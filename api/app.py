@@ -3,19 +3,24 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
 
 from api import error_handlers, openapi
 from api.guard import Guard
 from api.jobs.port import SolveQueue
 from api.jobs.subprocess_queue import SubprocessQueue
+from api.pages import job_pages, new_plan
 from api.routes import catalogue, documents, health, job_events, not_built, plan_jobs, plans, quick
 from api.services import Services
 from api.settings import Settings
 from db.database import Database
 from db.upgrade import upgrade
+
+STATIC = Path(__file__).parent / "static"
 
 
 def create_app(settings: Settings | None = None, queue: SolveQueue | None = None) -> FastAPI:
@@ -45,9 +50,10 @@ def create_app(settings: Settings | None = None, queue: SolveQueue | None = None
 
 
 def _add_routes(app: FastAPI) -> None:
-    for part in (plan_jobs, job_events, not_built, plans, quick, catalogue, health):
+    for part in (plan_jobs, job_events, not_built, plans, quick, catalogue, health, new_plan, job_pages):
         app.include_router(part.router)
     documents.add_documents(app.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
 
 
 @asynccontextmanager

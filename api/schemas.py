@@ -40,7 +40,7 @@ def names() -> list[str]:
     """Every schema that is published."""
     from solvers import problems
 
-    return [*DOCUMENTS, *(PROBLEM_PREFIX + name for name in sorted(problems.REGISTRY))]
+    return [*DOCUMENTS, *(PROBLEM_PREFIX + name for name in sorted(problems.PROBLEMS))]
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -62,5 +62,5 @@ def schema(name: str) -> dict[str, Any]:
 def _of_problem(name: str) -> dict[str, Any] | None:
     from solvers import problems
 
-    module = problems.REGISTRY.get(name.removeprefix(PROBLEM_PREFIX))
+    module = problems.PROBLEMS.get(name.removeprefix(PROBLEM_PREFIX))
     return None if module is None else dict(module.SCHEMA)

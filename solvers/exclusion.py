@@ -2,13 +2,13 @@ r"""Rows that keep a program from giving a plan it already gave.
 
 Sets        i in I              identities: columns of one configuration at several batch limits
             P                   an earlier plan, with counts P_i and support supp(P)
-Variables   v_i in {0,1}        the count of identity i is smaller than in P
-            w_i in {0,1}        the count of identity i is larger than in P (second form only)
+Variables   less_i in {0,1}     the count of identity i is smaller than in P
+            more_i in {0,1}     the count of identity i is larger than in P (second form only)
 
-    superset form    sum_{c of i} x_c <= P_i - 1 + (U_i - P_i + 1)(1 - v_i),  i in supp(P)   (less_i)
-                     sum_i v_i >= 1                                                          (somewhere)
-    difference form  the same rows, sum_{c of i} x_c >= (P_i + 1) w_i,  i in supp(P)         (more_i)
-                     sum_i (v_i + w_i) + sum_{c outside supp(P)} x_c >= 1                    (somewhere)
+    superset form    sum_{c of i} x_c <= P_i - 1 + (U_i - P_i + 1)(1 - less_i),  i in supp(P)   (less_i)
+                     sum_i less_i >= 1                                                          (somewhere)
+    difference form  the same rows, sum_{c of i} x_c >= (P_i + 1) more_i,  i in supp(P)         (more_i)
+                     sum_i (less_i + more_i) + sum_{c outside supp(P)} x_c >= 1                 (somewhere)
 
 The superset form leaves out P and every plan that only adds replicas to it; U_i is the largest count of i.
 """
@@ -47,34 +47,34 @@ def largest_counts(fleet: Fleet, bounds: Floats) -> Floats:
 
 def exclude_supersets(m: ProgramBuilder, x: Ints, fleet: Fleet, plan: Floats, largest: Floats) -> None:
     """Leave out a plan [identities] and every plan that only adds replicas to it."""
-    v = _less(m, x, fleet, plan, largest)
-    m.rows("somewhere", [(0, v, 1.0)], 1.0, np.inf)
+    less = _less(m, x, fleet, plan, largest)
+    m.rows("somewhere", [(0, less, 1.0)], 1.0, np.inf)
 
 
 def exclude_same(m: ProgramBuilder, x: Ints, fleet: Fleet, plan: Floats, largest: Floats) -> None:
     """Leave out a plan [identities] and no other."""
-    v = _less(m, x, fleet, plan, largest)
+    less = _less(m, x, fleet, plan, largest)
     support = np.flatnonzero(plan)
-    w = m.columns("more", np.zeros(len(support)), 1.0, integer=True)
+    more = m.columns("more", np.zeros(len(support)), 1.0, integer=True)
     row, column = _members(fleet, support)
     m.rows(
         "more",
-        [(row, x[column], 1.0), (np.arange(len(w)), w, -(plan[support] + 1.0))],
-        np.zeros(len(w)),
+        [(row, x[column], 1.0), (np.arange(len(more)), more, -(plan[support] + 1.0))],
+        np.zeros(len(more)),
         np.inf,
     )
     outside = np.flatnonzero(plan[fleet.identity_of] == 0)
-    m.rows("somewhere", [(0, v, 1.0), (0, w, 1.0), (0, x[outside], 1.0)], 1.0, np.inf)
+    m.rows("somewhere", [(0, less, 1.0), (0, more, 1.0), (0, x[outside], 1.0)], 1.0, np.inf)
 
 
 def _less(m: ProgramBuilder, x: Ints, fleet: Fleet, plan: Floats, largest: Floats) -> Ints:
-    """(less_i) v_i = 1 only where identity i has fewer replicas than in the plan."""
+    """(less_i) less_i = 1 only where identity i has fewer replicas than in the plan."""
     support = np.flatnonzero(plan)
-    v = m.columns("less", np.zeros(len(support)), 1.0, integer=True)
+    less = m.columns("less", np.zeros(len(support)), 1.0, integer=True)
     row, column = _members(fleet, support)
     drop = largest[support] - plan[support] + 1.0
-    m.rows("less", [(row, x[column], 1.0), (np.arange(len(v)), v, drop)], -np.inf, largest[support])
-    return v
+    m.rows("less", [(row, x[column], 1.0), (np.arange(len(less)), less, drop)], -np.inf, largest[support])
+    return less
 
 
 def _members(fleet: Fleet, support: Ints) -> tuple[Ints, Ints]:

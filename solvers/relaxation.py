@@ -118,8 +118,9 @@ def _trickle(fleet: Fleet) -> Fleet:
 
 def _without(fleet: Fleet, dropped: frozenset[Constraint]) -> tuple[Fleet, Floats]:
     """Take rows away: infinite limits and capacities, and the least of each demand to be served."""
-    limit, capacity = fleet.limit.copy(), fleet.link_bytes_per_s.copy()
-    least = fleet.demand_per_s.copy()
+    limit = fleet.limit.astype(np.float64)
+    capacity = fleet.link_bytes_per_s.astype(np.float64)
+    least = fleet.demand_per_s.astype(np.float64)
     arrays = {Family.INVENTORY: (limit, np.inf), Family.DEMAND: (least, 0.0), Family.LINK: (capacity, np.inf)}
     for constraint in dropped:
         values, free = arrays[constraint.family]

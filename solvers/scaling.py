@@ -38,8 +38,10 @@ def scaled(program: Program) -> tuple[Program, Scaling]:
     one of 1000.
     """
     rows = program.rows
+    # rows first: one row in bytes must not shrink a column below what the other rows can see of it
+    even = np.abs(rows.data) * _power_of_two(rows.row_max_abs())[rows.row_of]
     largest = np.zeros(program.n_cols)
-    np.maximum.at(largest, rows.indices, np.abs(rows.data))
+    np.maximum.at(largest, rows.indices, even)
     column = np.where(program.integer, 1.0, _power_of_two(largest))
     data = rows.data * column[rows.indices]
     scaled_rows = Csr(indptr=rows.indptr, indices=rows.indices, data=data, n_cols=rows.n_cols)

@@ -47,8 +47,8 @@ def problem_module(problem: str) -> Any:
     from models.errors import UnknownName
     from solvers import problems
 
-    if problem not in problems.REGISTRY:
+    if problem not in problems.PROBLEMS:
         raise UnknownName(
-            f"no problem is named {problem!r}", hint=f"Maybe one of: {', '.join(sorted(problems.REGISTRY))}"
+            f"no problem is named {problem!r}", hint=f"Maybe one of: {', '.join(sorted(problems.PROBLEMS))}"
         )
-    return problems.REGISTRY[problem]
+    return problems.PROBLEMS[problem]

@@ -115,7 +115,9 @@ def _slo(typed: _Typed) -> dict[str, Any]:
         ("e2e", "e2e_limit_s", 1.0),
     ):
         limit, percentile = typed.number(name), typed.values[f"{metric}_percentile"]
-        if limit is not None:
+        if limit is not None and limit <= 0:
+            typed.faults.append(FormFault(field=name, detail="a limit is more than 0"))
+        elif limit is not None:
             statistic = percentile if percentile == "mean" else typed.number(f"{metric}_percentile")
             out[f"{metric}_s"] = {"limit_s": limit / scale, "percentile": statistic}
     return out

@@ -22,7 +22,7 @@ def fleet_of(
         max_replicas=np.full(n, np.inf),
         identity_of=np.arange(n),
         uses=Csr.from_dense(np.array([devices], dtype=np.float64)),
-        limit=np.array([limit]),
+        limit=np.array([float(limit)]),
         channel_supplies=((0,), (1, 2)),
         channel_demand=np.zeros(2, dtype=np.int64),
         demand_per_s=np.array([demand]),
@@ -34,7 +34,7 @@ def fleet_of(
 
 @st.composite
 def tiny_fleets(draw: st.DrawFn, most_columns: int = 4) -> Fleet:
-    """Up to four columns, a few devices; sometimes a money cap, a link, a second demand, shared identities."""
+    """Up to four columns; sometimes a money cap, a link, a second demand, shared identities."""
     n = draw(st.integers(1, most_columns))
     devices = draw(st.lists(st.integers(1, 3), min_size=n, max_size=n))
     supplies = draw(st.lists(st.integers(0, 2), min_size=n, max_size=n))
