@@ -11,6 +11,7 @@ from api.pages.same_origin import same_origin
 from api.paging import DEFAULT_LIMIT, Cursor
 from api.render.progress import PHASES
 from api.render.summary import dropped_line, headline, search_line
+from api.render.verdict import MEANINGS
 from api.routes import plan_jobs, plans
 from api.services import Services, Wired
 from db.answers import AnswerRepository
@@ -39,6 +40,7 @@ def job(services: Wired, job_id: str) -> Response:
         finished = found.state in plan_jobs.FINISHED
         refresh = 0 if finished else REFRESH_S
         return page("progress.html", job=found, finished=finished, refresh=refresh, phases=PHASES)
+    statuses = {verdict.status for plan in answer.plans for verdict in plan.slo.values()}
     return page(
         "answer.html",
         job=found,
@@ -47,6 +49,7 @@ def job(services: Wired, job_id: str) -> Response:
         headline=headline(answer),
         searched=search_line(answer),
         dropped=dropped_line(answer),
+        meanings=[words for status, words in MEANINGS.items() if status in statuses],
     )
 
 

@@ -9,16 +9,27 @@ from api.render.infeasible import infeasible_lines
 from api.render.plan_table import plan_table
 from api.render.quantities import percent
 from api.render.summary import dropped_line, headline, proof_line, search_line
+from api.render.verdict import MEANINGS
 from models.plan import RankedPlans
 
 STYLES = {"optimal": "bold green", "feasible": "bold yellow", "infeasible": "bold red"}
 WIDTH_IN_A_PIPE = 132
 
 
+class _Terminal(Console):
+    """A console that reports a reader gone away as what it is."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave the ending to the command."""
+        raise BrokenPipeError
+
+
 def terminal(*, stderr: bool = False) -> Console:
     """A console that keeps its tables whole when the output is a pipe or a file."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH_IN_A_PIPE)
+    console = _Terminal(stderr=stderr, highlight=False)
+    return (
+        console if console.is_terminal else _Terminal(stderr=stderr, highlight=False, width=WIDTH_IN_A_PIPE)
+    )
 
 
 def print_answer(answer: RankedPlans, console: Console) -> None:
@@ -37,11 +48,13 @@ def print_answer(answer: RankedPlans, console: Console) -> None:
 def _reasons(answer: RankedPlans) -> Iterator[str]:
     if answer.plans:
         best = answer.plans[0]
-        yield f"Plan 1: {best.explanation.bottleneck}"
-        yield from (f"  binding: {reason}" for reason in best.explanation.binding)
-        yield from (f"  instead: {reason}" for reason in best.explanation.why_not)
-        yield from (f"  warning: {text}" for text in best.explanation.warnings)
+        yield f"Plan 1:   {best.explanation.bottleneck}"
+        yield from (f"  binding {reason}" for reason in best.explanation.binding)
+        yield from (f"  instead {reason}" for reason in best.explanation.why_not)
+        yield from (f"  warning {text}" for text in best.explanation.warnings)
         yield f"Evidence: {best.evidence.kind}{_band_words(best.evidence.error_band_frac)}"
+    seen = {verdict.status for plan in answer.plans for verdict in plan.slo.values()}
+    yield from (f"SLO:      {words}" for status, words in MEANINGS.items() if status in seen)
     yield f"Searched: {search_line(answer)}"
     if dropped := dropped_line(answer):
         yield f"Dropped:  {dropped}"

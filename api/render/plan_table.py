@@ -69,7 +69,7 @@ def _latency_cells(plan: Plan, deployment: str, answer: RankedPlans, several: bo
     owner = f"{deployment}: " if several else ""
     chips = [_chip(plan, deployment) if i == 0 else Text() for i in range(len(rows))]
     for row, chip in zip(rows, chips, strict=True):
-        chip.append(" " * bool(chip.plain and row.margin_words) + row.margin_words, style="default")
+        chip.append(", " * bool(chip.plain and row.margin_words) + row.margin_words, style="default")
     return [(owner + _words(row), chip) for row, chip in zip(rows, chips, strict=True)]
 
 
@@ -81,4 +81,4 @@ def _chip(plan: Plan, deployment: str) -> Text:
     verdict = plan.slo.get(deployment)
     if verdict is None or not verdict.margins_frac:
         return Text("none asked", style="dim")
-    return Text.assemble((f"{WORDS[verdict.status]}:", CHIP_STYLES[verdict.status]))
+    return Text.assemble((WORDS[verdict.status], CHIP_STYLES[verdict.status]))

@@ -10,7 +10,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return NOTHING
     if abs(seconds) >= 1:
-        return f"{seconds:.3g} s" if abs(seconds) < 1000 else f"{seconds:,.0f} s"
+        return f"{seconds:.2f} s" if abs(seconds) < 100 else f"{seconds:,.0f} s"
     return f"{seconds / MS:.3g} ms"
 
 

@@ -9,6 +9,11 @@ from models.scenario import Scenario
 from models.workload import Slo, SloLimit
 
 WORDS = {"met": "met", "near_miss": "near miss", "missed": "missed"}
+MEANINGS = {
+    "near_miss": "near miss: the estimate meets the limits but its error band does not, or it is over by "
+    "less than 10 %",
+    "missed": "missed: the estimate is over a limit by 10 % or more",
+}
 METRICS = {"ttft_s": "TTFT", "tpot_s": "TPOT", "e2e_s": "E2E"}
 
 
@@ -46,7 +51,7 @@ class Latency:
         if self.margin_frac is None:
             return ""
         room = percent(abs(self.margin_frac), 0)
-        return f"{room} below the limit" if self.margin_frac >= 0 else f"misses by {room}"
+        return f"{room} room" if self.margin_frac >= 0 else f"over by {room}"
 
 
 def latencies(plan: Plan, deployment: str, slo: Slo) -> list[Latency]:

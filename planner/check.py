@@ -1,0 +1,237 @@
+"""Why not this one? A fixed configuration against a scenario: rules, memory, SLO, distance to the best."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from models import codec
+from models.check import CheckAnswer, CheckedGroup, CheckGroup
+from models.errors import InvalidInput
+from models.prediction import PredictRow
+from models.scenario import Scenario
+from planner import pipeline
+from planner.candidates import hand_overs
+from planner.demand import demands
+from planner.fleet_program import gather, translate
+from planner.hand_over import HandOver
+from planner.layouts import Layouts, packing, rules
+from planner.pricing import Priced, price
+from planner.setting import Setting, settings
+from planner.traffic import Traffic, traffic_of
+from solvers import fleet as program
+from solvers.ranked import k_best
+
+RULES = {
+    "rule:heads": "tp does not divide the attention heads",
+    "rule:kv_heads": "KV heads can neither be split nor copied evenly over tp",
+    "rule:decode_context": "dcp may only split copies of the cache: those of cp ranks and of tp above the KV heads",
+    "rule:stages": "more stages than layers",
+    "rule:attention_dp": "this engine replaces tp by attention dp: tp must be 1 when dp > 1",
+    "rule:block_size": "a sharded width is no multiple of the weight format's block",
+    "rule:experts": "ep does not spread the experts, redundant copies included",
+    "rule:engine_ep": "this engine spreads experts over all devices of a stage (tp*cp*dp) or not at all",
+    "rule:dense": "dense models take dp = 1 and ep = 1; more copies are replicas",
+    "rule:whole_nodes": "a replica lies inside one scale-up domain or takes whole nodes",
+}
+
+
+def check(scenario: Scenario, config: Any) -> dict[str, Any]:
+    """Answer for a list of groups, one group, an object with ``groups``, or a predict row.
+
+    Raises
+    ------
+    InvalidInput
+        The configuration cannot be read, or names a deployment or pool the scenario lacks.
+    """
+    groups = _groups(config)
+    sites, _, found = settings(scenario)
+    traffic = [traffic_of(d.workload) for d in scenario.deployments]
+    checked: list[CheckedGroup] = []
+    priced: list[tuple[Priced, int]] = []
+    for i, group in enumerate(groups):
+        setting = _setting(scenario, found, group, f"/groups/{i}")
+        answer, column = _check_group(scenario, sites, setting, group, traffic[setting.deployment_index])
+        checked.append(answer)
+        if column is not None:
+            priced.append((column, group.replicas))
+    reasons = [
+        f"group {i} ({g.role} {g.parallelism.short()}): {r}" for i, g in enumerate(checked) for r in g.reasons
+    ]
+    value = None
+    if not reasons:
+        reasons += _inventory(scenario, groups)
+        value = _objective_value(scenario, sites, traffic, priced) if not reasons else None
+        if value is None and not reasons:
+            reasons.append("the replicas do not sustain the traffic of the scenario within the SLO")
+    best = pipeline.plan(scenario)
+    best_value = best.plans[0].objective_value if best.plans else None
+    distance = (
+        None if value is None or best_value is None else abs(value - best_value) / max(abs(best_value), 1e-12)
+    )
+    answer_ = CheckAnswer(
+        feasible=value is not None, reasons=tuple(reasons), groups=tuple(checked), objective=best.objective,
+        objective_value=value, best_objective_value=best_value, gap_to_best=distance,
+    )  # fmt: skip
+    plain: dict[str, Any] = codec.to_plain(answer_)
+    return plain
+
+
+def _groups(config: Any) -> list[CheckGroup]:
+    """Groups of whatever was pasted."""
+    if isinstance(config, dict) and "model" in config and "groups" in config:
+        row = codec.from_plain(PredictRow, config)
+        return [
+            CheckGroup(role=g.role, replicas=g.replicas, parallelism=g.parallelism, precision=row.precision)
+            for g in row.groups
+        ]
+    if isinstance(config, dict):
+        config = config.get("groups", [config])
+    if not isinstance(config, list) or not config:
+        raise InvalidInput(
+            "a configuration is a list of groups, an object with groups, or a predict row",
+            hint='Maybe [{"role": "aggregated", "replicas": 2, "parallelism": {"tp": 8}}].',
+        )
+    groups = []
+    for i, content in enumerate(config):
+        if isinstance(content, dict):
+            # groups of a plan carry more than is needed to check them
+            content = {k: v for k, v in content.items() if k in CHECKED_KEYS}
+        try:
+            groups.append(codec.from_plain(CheckGroup, content))
+        except InvalidInput as error:
+            raise error.under(f"/groups/{i}") from None
+    return groups
+
+
+CHECKED_KEYS = {"deployment", "role", "pool", "replicas", "parallelism", "precision"}
+
+
+def _setting(scenario: Scenario, found: list[Setting], group: CheckGroup, pointer: str) -> Setting:
+    """The setting a group means: its deployment and pool, the first of each where it names none."""
+    names = [d.name for d in scenario.deployments]
+    pools = [p.name for p in scenario.cluster.pools]
+    for field, given, known in (("deployment", group.deployment, names), ("pool", group.pool, pools)):
+        if given is not None and given not in known:
+            raise InvalidInput(
+                f"no {field} is named {given!r}", pointer=f"{pointer}/{field}",
+                hint=f"Maybe one of: {', '.join(known)}",
+            )  # fmt: skip
+    mine = [
+        s
+        for s in found
+        if s.deployment_index == (names.index(group.deployment) if group.deployment else 0)
+        and s.pool_index == (pools.index(group.pool) if group.pool else 0)
+    ]
+    if group.precision is None:
+        return mine[0]
+    asked = group.precision
+    same = [s for s in mine if (s.precision.weights, s.precision.experts, s.precision.cache)
+            == (asked.weights, asked.experts, asked.cache)]  # fmt: skip
+    if not same:
+        allowed = ", ".join(f"{s.precision.weights}/{s.precision.cache}" for s in mine)
+        raise InvalidInput(
+            f"precision {asked.weights}/{asked.cache} is not among the scenario's",
+            pointer=f"{pointer}/precision", hint=f"Maybe one of: {allowed}",
+        )  # fmt: skip
+    return same[0]
+
+
+def _check_group(
+    scenario: Scenario, sites: list[Any], setting: Setting, group: CheckGroup, traffic: Traffic
+) -> tuple[CheckedGroup, Priced | None]:
+    layouts = Layouts.of(group.parallelism)
+    failed = [name for name, good in rules(setting, layouts).items() if not bool(good[0])]
+    if not bool(packing(setting, layouts)[0]):
+        failed.append("rule:whole_nodes")
+    reasons = [
+        RULES.get(name, f"{setting.engine.name} does not support {name.split('_')[-1]}") for name in failed
+    ]
+    priced, memory_ok = None, None
+    if not failed:
+        hand_over = _hand_over(scenario, sites, setting, group, traffic)
+        result = price(setting, group.role, layouts, traffic, hand_over, scenario.options.slo_confidence)
+        priced = result.priced
+        memory_ok = result.dropped.get("memory", 0) < max(result.looked_at, 1)
+        if priced is None:
+            reasons += _why(setting, result.dropped, result.unloaded.latency_s, result.unloaded.extra_bytes)
+    latency = (
+        {
+            m: float(priced.replica.latency(priced.load, priced.state, m, "mean")[0])
+            for m in ("ttft_s", "tpot_s")
+        }
+        if priced is not None
+        else {}
+    )
+    answer = CheckedGroup(
+        role=group.role, pool=setting.site.pool.name, replicas=group.replicas, parallelism=group.parallelism,
+        rules_failed=tuple(failed), reasons=tuple(reasons), memory_ok=memory_ok,
+        request_per_s=None if priced is None else float(priced.state.rate_per_s[0]) * group.replicas,
+        mean_latency_s=latency,
+    )  # fmt: skip
+    return answer, priced
+
+
+def _hand_over(
+    scenario: Scenario, sites: list[Any], setting: Setting, group: CheckGroup, traffic: Traffic
+) -> HandOver | None:
+    if group.role != "prefill":
+        return None
+    return hand_overs(scenario, sites, setting, traffic)[setting.pool_index]
+
+
+def _why(
+    setting: Setting, dropped: Counter[str], latency_s: dict[str, float], extra_bytes: float
+) -> list[str]:
+    """Reasons in the reader's words, with the number that was missed."""
+    found = []
+    if dropped.get("memory"):
+        found.append(
+            f"memory: weights and one request miss {max(extra_bytes, 0.0) / 1e9:.1f} GB per device"
+            if extra_bytes > 0
+            else "memory: the cache does not hold one request beside the weights"
+        )
+    for metric, limit in setting.deployment.slo.limits().items():
+        if dropped.get(f"slo:{metric.removesuffix('_s')}"):
+            reached = latency_s.get(metric)
+            value = "" if reached is None else f", {reached:.4g} s"
+            found.append(f"{metric}: over {limit.limit_s:g} s ({limit.percentile}) even without load{value}")
+    return found
+
+
+def _inventory(scenario: Scenario, groups: list[CheckGroup]) -> list[str]:
+    reasons = []
+    for pool in scenario.cluster.pools:
+        held = sum(
+            group.replicas * group.parallelism.devices
+            for group in groups
+            if (group.pool or scenario.cluster.pools[0].name) == pool.name
+        )
+        if pool.devices is not None and held > pool.devices:
+            reasons.append(f"pool {pool.name} has {pool.devices} devices, the groups take {held}")
+    return reasons
+
+
+def _objective_value(
+    scenario: Scenario, sites: list[Any], traffic: list[Traffic], priced: list[tuple[Priced, int]]
+) -> float | None:
+    """Value of the scenario's first objective with exactly these replicas; None when they fall short."""
+    columns = gather([p for p, _ in priced])
+    demand = demands(scenario, traffic, columns)
+    translated = translate(scenario, sites, traffic, demand, columns)
+    counts = np.array([float(n) for _, n in priced])
+    fixed = replace(translated.fleet, max_replicas=counts)
+    ranking = k_best(fixed, (program.max_goodput(),), k=1, time_limit_s=5.0)
+    if not ranking.solutions:
+        return None
+    goodput = ranking.solutions[0].objective
+    objective = translated.objectives[0]
+    if objective.goal is program.Goal.MAX_GOODPUT:
+        return goodput
+    if goodput < demand.sum() * (1.0 - 1e-9):
+        return None
+    if objective.goal is program.Goal.MIN_COST:
+        return float(objective.weight @ counts)
+    served = k_best(fixed, (objective,), k=1, time_limit_s=5.0)
+    return served.solutions[0].objective if served.solutions else None
