@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.guard import SECURITY_HEADERS
 from api.problems import Problem, problem_response
 from models.errors import Fault, InvalidInput, ShardwrightError
 from solvers.errors import InvalidInstance
@@ -56,7 +57,9 @@ def _parameters(request: Request, error: Exception) -> Response:
 def _defect(request: Request, error: Exception) -> Response:
     """A defect of ours: the log has the traceback, the client learns nothing of the inside."""
     log.error("defect at %s", request.url.path, exc_info=error)
-    return _told(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a defect of the service"))
+    answer = _told(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a defect of the service"))
+    answer.headers.update(SECURITY_HEADERS)  # this answer is made outside the guard
+    return answer
 
 
 def wants_page(request: Request) -> bool:

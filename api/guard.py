@@ -1,5 +1,6 @@
 """What every request passes first: size of the body, host it is addressed to, security headers out."""
 
+import re
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +19,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+_PORT = re.compile(r":[0-9]*$")
 
 
 class Guard:
@@ -41,7 +44,7 @@ class Guard:
         await self._app(scope, self._counted(receive), protected)
 
     def _refusal(self, headers: Headers) -> Problem | None:
-        host = headers.get("host", "").rsplit(":", 1)[0] if "host" in headers else ""
+        host = _PORT.sub("", headers.get("host", ""))
         if self._allowed_hosts and host not in self._allowed_hosts:
             return Problem(HTTPStatus.MISDIRECTED_REQUEST, "this service does not answer to that host name")
         length = headers.get("content-length", "0")

@@ -32,7 +32,7 @@ def read_json(data: bytes) -> Any:
     from planner.importers import document
 
     try:
-        value = json.loads(data, object_pairs_hook=_unique)
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
         document.check(value)
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:

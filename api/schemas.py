@@ -8,31 +8,25 @@ from models.errors import UnknownName
 PROBLEM_PREFIX = "solve."
 
 
-def _scenario() -> dict[str, Any]:
-    from models import codec
-    from models.scenario import Scenario
+def _of(module: str, name: str) -> Callable[[], dict[str, Any]]:
+    """Schema of a document type, imported only when it is asked for."""
 
-    return codec.json_schema(Scenario)
+    def made() -> dict[str, Any]:
+        from importlib import import_module
 
+        from models import codec
 
-def _plans() -> dict[str, Any]:
-    from models import codec
-    from models.plan import RankedPlans
+        return codec.json_schema(getattr(import_module(module), name))
 
-    return codec.json_schema(RankedPlans)
-
-
-def _prediction() -> dict[str, Any]:
-    from planner import predict
-
-    schema: dict[str, Any] = predict.SCHEMA
-    return schema
+    return made
 
 
 DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "scenario": _scenario,
-    "plans": _plans,
-    "prediction": _prediction,
+    "scenario": _of("models.scenario", "Scenario"),
+    "plans": _of("models.plan", "RankedPlans"),
+    "predict-row": _of("models.prediction", "PredictRow"),
+    "prediction": _of("models.prediction", "Prediction"),
+    "check": _of("models.check", "CheckAnswer"),
 }
 
 

@@ -1,6 +1,5 @@
 """Why not this one? A fixed configuration against a scenario: rules, memory, SLO, distance to the best."""
 
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -18,23 +17,11 @@ from planner.fleet_program import gather, translate
 from planner.hand_over import HandOver
 from planner.layouts import Layouts, packing, rules
 from planner.pricing import Priced, price
-from planner.setting import Setting, settings
+from planner.reasons import rule_text, unloaded_reasons
+from planner.setting import Setting, Site, settings
 from planner.traffic import Traffic, traffic_of
 from solvers import fleet as program
 from solvers.ranked import k_best
-
-RULES = {
-    "rule:heads": "tp does not divide the attention heads",
-    "rule:kv_heads": "KV heads can neither be split nor copied evenly over tp",
-    "rule:decode_context": "dcp may only split copies of the cache: those of cp ranks and of tp above the KV heads",
-    "rule:stages": "more stages than layers",
-    "rule:attention_dp": "this engine replaces tp by attention dp: tp must be 1 when dp > 1",
-    "rule:block_size": "a sharded width is no multiple of the weight format's block",
-    "rule:experts": "ep does not spread the experts, redundant copies included",
-    "rule:engine_ep": "this engine spreads experts over all devices of a stage (tp*cp*dp) or not at all",
-    "rule:dense": "dense models take dp = 1 and ep = 1; more copies are replicas",
-    "rule:whole_nodes": "a replica lies inside one scale-up domain or takes whole nodes",
-}
 
 
 def check(scenario: Scenario, config: Any) -> dict[str, Any]:
@@ -139,15 +126,13 @@ def _setting(scenario: Scenario, found: list[Setting], group: CheckGroup, pointe
 
 
 def _check_group(
-    scenario: Scenario, sites: list[Any], setting: Setting, group: CheckGroup, traffic: Traffic
+    scenario: Scenario, sites: list[Site], setting: Setting, group: CheckGroup, traffic: Traffic
 ) -> tuple[CheckedGroup, Priced | None]:
     layouts = Layouts.of(group.parallelism)
     failed = [name for name, good in rules(setting, layouts).items() if not bool(good[0])]
     if not bool(packing(setting, layouts)[0]):
         failed.append("rule:whole_nodes")
-    reasons = [
-        RULES.get(name, f"{setting.engine.name} does not support {name.split('_')[-1]}") for name in failed
-    ]
+    reasons = [rule_text(name, setting) for name in failed]
     priced, memory_ok = None, None
     if not failed:
         hand_over = _hand_over(scenario, sites, setting, group, traffic)
@@ -155,7 +140,7 @@ def _check_group(
         priced = result.priced
         memory_ok = result.dropped.get("memory", 0) < max(result.looked_at, 1)
         if priced is None:
-            reasons += _why(setting, result.dropped, result.unloaded.latency_s, result.unloaded.extra_bytes)
+            reasons += unloaded_reasons(setting, result.dropped, result.unloaded)
     latency = (
         {
             m: float(priced.replica.latency(priced.load, priced.state, m, "mean")[0])
@@ -174,30 +159,11 @@ def _check_group(
 
 
 def _hand_over(
-    scenario: Scenario, sites: list[Any], setting: Setting, group: CheckGroup, traffic: Traffic
+    scenario: Scenario, sites: list[Site], setting: Setting, group: CheckGroup, traffic: Traffic
 ) -> HandOver | None:
     if group.role != "prefill":
         return None
     return hand_overs(scenario, sites, setting, traffic)[setting.pool_index]
-
-
-def _why(
-    setting: Setting, dropped: Counter[str], latency_s: dict[str, float], extra_bytes: float
-) -> list[str]:
-    """Reasons in the reader's words, with the number that was missed."""
-    found = []
-    if dropped.get("memory"):
-        found.append(
-            f"memory: weights and one request miss {max(extra_bytes, 0.0) / 1e9:.1f} GB per device"
-            if extra_bytes > 0
-            else "memory: the cache does not hold one request beside the weights"
-        )
-    for metric, limit in setting.deployment.slo.limits().items():
-        if dropped.get(f"slo:{metric.removesuffix('_s')}"):
-            reached = latency_s.get(metric)
-            value = "" if reached is None else f", {reached:.4g} s"
-            found.append(f"{metric}: over {limit.limit_s:g} s ({limit.percentile}) even without load{value}")
-    return found
 
 
 def _inventory(scenario: Scenario, groups: list[CheckGroup]) -> list[str]:
@@ -214,7 +180,7 @@ def _inventory(scenario: Scenario, groups: list[CheckGroup]) -> list[str]:
 
 
 def _objective_value(
-    scenario: Scenario, sites: list[Any], traffic: list[Traffic], priced: list[tuple[Priced, int]]
+    scenario: Scenario, sites: list[Site], traffic: list[Traffic], priced: list[tuple[Priced, int]]
 ) -> float | None:
     """Value of the scenario's first objective with exactly these replicas; None when they fall short."""
     columns = gather([p for p, _ in priced])

@@ -6,6 +6,7 @@ fleet program with one slack at a time is. Every change is applied and solved ag
 sufficient.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -24,10 +25,6 @@ WIDEST_FACTOR = 1e4
 """A limit is not relaxed beyond this multiple."""
 STEP_FRAC = 0.005
 """Relative precision of a smallest relaxation."""
-REASONS = {
-    "memory": "memory: no layout holds the weights and one request",
-    "rule:heads": "tensor parallelism does not divide the attention heads",
-}
 
 
 def without_candidates(scenario: Scenario, candidates: Candidates) -> list[int]:
@@ -47,19 +44,29 @@ def explain_missing(
     binding: list[str] = []
     relaxations: list[Relaxation] = []
     for m in missing:
-        deployment = scenario.deployments[m]
-        reasons: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         for role in roles_of(scenario):
-            for name, count in candidates.without.get((m, role), {}).items():
-                reasons[name] = reasons.get(name, 0) + count
-        names = [n for n in reasons if n.startswith("slo:") or n == "memory"] or ["rules"]
-        binding += [
-            _binding_text(deployment, n, reasons.get(n, 0)) for n in names if n == "rules" or reasons[n]
+            counts.update(candidates.without.get((m, role), {}))
+        mine = [
+            *_slo_relaxations(scenario, m, candidates, feasible),
+            *_memory_relaxation(m, sites, candidates),
         ]
-        relaxations += _slo_relaxations(scenario, m, candidates, feasible)
-        relaxations += _memory_relaxation(m, sites, candidates)
-        relaxations += _device_relaxations(scenario, feasible)
+        relaxations += mine
+        binding += _binding(scenario.deployments[m], counts, mine)
+    relaxations += _device_relaxations(scenario, feasible)
     return Infeasibility(binding=tuple(binding), relaxations=tuple(relaxations))
+
+
+def _binding(deployment: Deployment, counts: Counter[str], relaxations: list[Relaxation]) -> list[str]:
+    """Limits that alone stand in the way; when no single change helps, all that dropped a layout."""
+    failed = [name for name, n in counts.items() if n and (name.startswith("slo:") or name == "memory")]
+    enough = [
+        name
+        for name in failed
+        if any(r.makes_feasible and f".{name.removeprefix('slo:')}_s." in r.change for r in relaxations)
+    ]
+    names = enough or failed or ["rules"]
+    return [_binding_text(deployment, name, counts[name]) for name in names]
 
 
 def _binding_text(deployment: Deployment, name: str, count: int) -> str:

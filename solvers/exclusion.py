@@ -1,7 +1,7 @@
 r"""Rows that keep a program from giving a plan it already gave.
 
 Sets        i in I              identities: columns of one configuration at several batch limits
-            P                   an earlier plan, with counts P_i and support supp(P)
+            P                   an earlier plan: counts P_i, positive on supp(P) only
 Variables   less_i in {0,1}     the count of identity i is smaller than in P
             more_i in {0,1}     the count of identity i is larger than in P (second form only)
 

@@ -11,7 +11,10 @@ from api.commands.ending import ends_cleanly
 @ends_cleanly
 def command(
     name: Annotated[
-        str, typer.Argument(help="scenario, plans, prediction, or solve.PROBLEM", show_default=False)
+        str,
+        typer.Argument(
+            help="scenario, plans, predict-row, prediction, check, or solve.PROBLEM", show_default=False
+        ),
     ],
 ) -> None:
     """Print the JSON Schema of a document."""

@@ -6,6 +6,9 @@ import typer
 
 from api.commands.ending import ends_cleanly
 
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+GRACE_S = 3
+
 
 @ends_cleanly
 def command(
@@ -21,10 +24,17 @@ def command(
     from api.app import create_app
     from api.settings import Settings
 
-    application = create_app(Settings(database_url=db))
-    reach = "this machine only" if host in ("127.0.0.1", "localhost", "::1") else "whoever can reach the port"
+    alone = host in LOOPBACK
+    settings = Settings(database_url=db, allowed_hosts=LOOPBACK if alone else ())
+    reach = "this machine only" if alone else "whoever can reach the port"
     typer.echo(
         f"Shardwright listens on http://{host}:{port}, open to {reach}: there are no keys or accounts.",
         err=True,
     )
-    uvicorn.run(application, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+    uvicorn.run(
+        create_app(settings),
+        host=host.strip("[]"),
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_S,
+    )

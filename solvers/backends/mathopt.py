@@ -107,7 +107,6 @@ class _Proto:
     parameters: Any
     model_parameters: Any
     callback: Any
-    solution: Any
     highs: Any
     gscip: Any
     solve: Any
@@ -137,7 +136,6 @@ def _proto() -> _Proto:
         model_pb2,
         parameters_pb2,
         result_pb2,
-        solution_pb2,
         sparse_containers_pb2,
     )
     from ortools.math_opt.core.python import solver
@@ -150,7 +148,6 @@ def _proto() -> _Proto:
         parameters=parameters_pb2,
         model_parameters=model_parameters_pb2,
         callback=callback_pb2,
-        solution=solution_pb2,
         highs=highs_pb2,
         gscip=gscip_pb2,
         solve=solver.solve,
@@ -170,7 +167,7 @@ def _call(program: Program, solver: str, parameters: Any, hint: Floats | None) -
     start = p.model_parameters.ModelSolveParametersProto()
     if hint is not None:
         point = p.sparse.SparseDoubleVectorProto(ids=range(program.n_cols), values=hint.tolist())
-        start.solution_hints.append(p.solution.SolutionHintProto(variable_values=point))
+        start.solution_hints.append(p.model_parameters.SolutionHintProto(variable_values=point))
     return p.solve(
         _model(program),
         kind.get(solver, p.parameters.SOLVER_TYPE_GLOP),

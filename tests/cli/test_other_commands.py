@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from typer.testing import Result
 
 from api.commands.not_built import COMMANDS
+from api.schemas import DOCUMENTS
 from tests.api.sample_answer import scenario_document
 
 Run = Callable[..., Result]
@@ -44,7 +45,7 @@ def test_the_catalogue_is_listed(run: Run, kind: str, known: str) -> None:
     assert run("catalog", "animals").exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["scenario", "plans", "solve.replica-mix", "solve.worker-mix"])
+@pytest.mark.parametrize("name", [*DOCUMENTS, "solve.replica-mix", "solve.worker-mix"])
 def test_schemas_are_valid_schemas(run: Run, name: str) -> None:
     schema = json.loads(run("schema", name).stdout)
     Draft202012Validator.check_schema(schema)

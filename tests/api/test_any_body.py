@@ -1,0 +1,87 @@
+"""Whatever is sent: the answer is a problem of the client, and nothing stored changes."""
+
+import copy
+import json
+from typing import Any
+
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from api.document_kinds import KINDS
+from api.services import Services
+from db.tables import Base
+from tests.api.sample_answer import scenario_document
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+NAMES = st.sampled_from(
+    ["scenario", "scenario_id", "revision", "name", "model", "cluster", "rows", "id", ""]
+) | st.text(max_size=5)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+POSTS = st.sampled_from(["/v1/plan-jobs", "/v1/check", *(f"/v1/{kind}" for kind in KINDS)])
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+JSON = {"content-type": "application/json"}
+
+
+def stored(client: TestClient) -> list[int | None]:
+    services: Services = client.app.state.services  # type: ignore[attr-defined]
+    with services.database.reading() as session:
+        return [session.scalar(select(func.count()).select_from(t)) for t in Base.metadata.sorted_tables]
+
+
+def refused(client: TestClient, path: str, body: bytes) -> None:
+    before = stored(client)
+    answer = client.post(path, content=body, headers=JSON)
+    assert 400 <= answer.status_code < 500 or answer.status_code == 501, (body, answer.text)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert stored(client) == before
+
+
+@QUICK
+@given(path=POSTS, body=st.binary(max_size=60))
+def test_bytes(client: TestClient, path: str, body: bytes) -> None:
+    refused(client, path, body)
+
+
+@QUICK
+@given(path=POSTS, value=st.dictionaries(NAMES, VALUES, max_size=4))
+def test_values(client: TestClient, path: str, value: dict[str, Any]) -> None:
+    refused(client, path, json.dumps(value).encode())
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something stands in a document."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path, *(place for key, inner in items for place in places(inner, (*path, key)))]
+
+
+WRONG = st.sampled_from(
+    [None, True, -1, 0, 1e300, 2**80, "", "x", "NaN", [], {}, [[]], {"x": 1}, "../../etc/passwd"]
+)
+
+
+@QUICK
+@given(data=st.data())
+def test_the_example_with_one_place_spoilt_never_breaks_the_service(
+    client: TestClient, data: st.DataObject
+) -> None:
+    document = copy.deepcopy(scenario_document())
+    place = data.draw(st.sampled_from([p for p in places(document) if p]))
+    owner: Any = document
+    for key in place[:-1]:
+        owner = owner[key]
+    owner[place[-1]] = data.draw(WRONG)
+    answer = client.post("/v1/scenarios", json={"scenario": document})
+    assert answer.status_code in (201, 422, 501), (place, answer.text)
+    if answer.status_code == 422:
+        assert answer.json()["errors"][0]["pointer"].startswith("/scenario")
