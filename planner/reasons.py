@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from planner.pricing import Unloaded
 from planner.setting import Setting
 
 RULES = {
