@@ -32,6 +32,9 @@ class Device:
         Peak bandwidth of device memory [B/s].
     scale_up_bytes_per_s : float
         Fabric inside the scale-up domain, one direction, per device [B/s].
+    peer_bytes_per_s : float or None
+        On a full mesh, what one pair of devices can exchange [B/s]; None where a switch gives every pair
+        the whole speed.
     scale_up_domain : int or None
         Devices that share that fabric; None: those of one node.
     scale_out_bytes_per_s : float
@@ -61,5 +64,6 @@ class Device:
     idle_watt: float
     peak_watt: float
     price_usd_per_hour: float | None
+    peer_bytes_per_s: float | None = None
     aliases: tuple[str, ...] = ()
     sources: Mapping[str, Source]

@@ -261,15 +261,15 @@ class BlockPricer:
 
     def collective(self, kind: CollectiveKind, payload: Array, members: Array, stride: Array | int) -> Array:
         """Time of a collective of ``members`` ranks, neighbours ``stride`` devices apart [s]."""
-        span = group_span(members, stride, self.setting.site.domain)
+        span = group_span(members, stride, self.setting.site.fabric)
         busy = payload > 0
         seconds = self.setting.cost.collective_s(self.setting.site.device, kind, payload, span)
         return np.where(busy, seconds, 0.0)
 
 
-def group_span(members: Array, stride: Array | int, domain: int) -> Span:
+def group_span(members: Array, stride: Array | int, fabric: int) -> Span:
     """Members of a group whose neighbours sit ``stride`` devices apart, and how many share a domain."""
-    inside = np.clip(domain // np.maximum(stride, 1), 1, members)
+    inside = np.clip(fabric // np.maximum(stride, 1), 1, members)
     return Span(members=np.asarray(members, dtype=np.float64), inside=np.asarray(inside, dtype=np.float64))
 
 

@@ -22,6 +22,10 @@ from planner.step_load import StepLoad, decode_load, prefill_load
 from planner.traffic import Traffic
 
 
+MAX_BUSY_FRAC = 0.98
+"""Share of steps that may carry a chunk: beyond it the prefill queue of an open loop grows without end."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class State:
     """A replica at one load; arrays over candidates.
@@ -170,7 +174,8 @@ class Aggregated(_Base):
                 1.0 - (1.0 - busy) * pure.bottleneck_s * self.model.layouts.pp / token_s, 0, 1
             ),
             room_frac=np.maximum(
-                np.maximum(share, self.cache_frac(seats)), load / self.model.layouts.pp / self.batched_tokens
+                np.maximum(share / MAX_BUSY_FRAC, self.cache_frac(seats)),
+                load / self.model.layouts.pp / self.batched_tokens,
             ),
         )
 
@@ -265,8 +270,7 @@ class Prefill(_Base):
         layers = float(self.model.setting.spec.layers)
         exposed = np.maximum(self.transfer_s / layers, self.transfer_s - compute_s)
         none = np.zeros(load.shape)
-        # tokens wait for a batch of several prompts as one customer
-        queue_s = mean_wait_s(load, service_s * prompts, traffic.arrival_cv, traffic.input_cv) / prompts
+        queue_s = mean_wait_s(load, service_s, traffic.arrival_cv, traffic.input_cv)
         return State(
             rate_per_s=self.model.layouts.dp * load / service_s,
             tpot_s=none,

@@ -27,7 +27,9 @@ class Site:
     Attributes
     ----------
     domain : int
-        Devices that share the scale-up fabric; replicas up to this size stay inside one domain.
+        Devices a replica is packed into: a scale-up domain, at least a node.
+    fabric : int
+        Devices that share the scale-up fabric; less than a node for cards bridged in pairs.
     capacity : int or None
         Devices of the pool; None when the pool is to be sized.
     """
@@ -35,6 +37,7 @@ class Site:
     pool: Pool
     device: Device
     domain: int
+    fabric: int
     capacity: int | None
     price_usd_per_hour: float | None
     idle_watt: float
@@ -98,6 +101,7 @@ def resolve_site(pool: Pool, prices: PriceBook, pointer: str) -> Site:
         pool=pool,
         device=device,
         domain=domain if pool.devices is None else min(domain, pool.devices),
+        fabric=min(domain, pool.scale_up_domain or device.scale_up_domain or domain),
         capacity=pool.devices,
         price_usd_per_hour=_first(pool.price_usd_per_device_hour, listed.usd_per_hour if listed else None),
         idle_watt=_first(watt.idle if watt else None, device.idle_watt),

@@ -134,7 +134,7 @@ class StepModel:
         """Hand-over of the residual stream to the next stage."""
         payload = pricer.tokens * self.setting.spec.hidden_size * ACTIVATION_BYTES
         stage = self.layouts.stage_devices
-        span = group_span(np.full(stage.shape, 2), stage, self.setting.site.domain)
+        span = group_span(np.full(stage.shape, 2), stage, self.setting.site.fabric)
         hop = self.setting.cost.collective_s(self.setting.site.device, "send", payload, span)
         return np.where(self.layouts.pp > 1, hop, 0.0)
 

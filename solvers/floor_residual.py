@@ -1,6 +1,6 @@
-"""Large programs: keep most of the linear solution, search the rest, then let the full search improve on it.
+"""Programs with large counts: keep most of the linear solution, search the rest, then search all from there.
 
-On many hundred devices the linear solution is nearly whole: every count keeps its floor less one, and a
+On many thousand devices the linear solution is nearly whole: every count keeps its floor less one, and a
 program over the columns of smallest reduced cost decides the few replicas that are left. The full search
 starts from that plan and gives the bound, which holds for all columns.
 """
@@ -16,16 +16,16 @@ from solvers.backends.base import Backend
 from solvers.program import Program, Sense
 from solvers.result import Result, Status, relative_gap
 
-LARGE_COLUMNS = 1000
-"""From so many columns on the detour pays."""
+KEPT_SHARE = 0.95
+"""Share of all counts that the floors must keep for the detour to pay; below, the full search does better."""
 RESIDUAL_COLUMNS = 600
 """Columns of smallest reduced cost that may exceed their floor."""
 RESIDUAL_SHARE = 0.4
 """Share of the time for the residual program."""
 
 
-def solve_large(program: Program, backend: Backend, *, time_limit_s: float, gap: float) -> Result:
-    """Solve a program of many integer columns within a time limit.
+def solve_by_floors(program: Program, backend: Backend, *, time_limit_s: float, gap: float) -> Result:
+    """Solve a program within a time limit, by way of its linear solution where counts are large.
 
     Parameters
     ----------
@@ -42,8 +42,11 @@ def solve_large(program: Program, backend: Backend, *, time_limit_s: float, gap:
     relaxation = backend.solve_lp(program, time_limit_s=time_limit_s)
     if relaxation.status is not Status.OPTIMAL:
         return backend.solve(program, time_limit_s=_left_s(started, time_limit_s), gap=gap)
+    residual_program = _residual(program, relaxation)
+    if residual_program is None:
+        return backend.solve(program, time_limit_s=_left_s(started, time_limit_s), gap=gap)
     share_s = RESIDUAL_SHARE * _left_s(started, time_limit_s)
-    residual = backend.solve(_residual(program, relaxation), time_limit_s=share_s, gap=gap)
+    residual = backend.solve(residual_program, time_limit_s=share_s, gap=gap)
     if residual.x is not None and relative_gap(residual.objective, relaxation.objective) <= gap:
         return _merged(program, (residual,), relaxation.objective, gap, started)
     left_s = _left_s(started, time_limit_s)
@@ -55,12 +58,14 @@ def solve_large(program: Program, backend: Backend, *, time_limit_s: float, gap:
     return _merged(program, (residual, full), sign * max(bounds), gap, started)
 
 
-def _residual(program: Program, relaxation: Result) -> Program:
-    """Fix all columns at their floor less one, but for those of smallest reduced cost."""
+def _residual(program: Program, relaxation: Result) -> Program | None:
+    """Fix all columns at their floor less one, but for those of smallest reduced cost; None for small counts."""
     assert relaxation.x is not None
     assert relaxation.reduced_costs is not None
     sign = 1.0 if program.sense is Sense.MIN else -1.0
     floor = np.where(program.integer, np.maximum(program.lb, np.floor(relaxation.x) - 1.0), program.lb)
+    if floor[program.integer].sum() < KEPT_SHARE * relaxation.x[program.integer].sum():
+        return None
     integers = np.flatnonzero(program.integer)
     order = integers[np.argsort(sign * relaxation.reduced_costs[integers], kind="stable")]
     ub = program.ub.copy()

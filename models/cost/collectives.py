@@ -16,7 +16,8 @@ from models.hardware import Device
 class LinkSpeeds:
     """Two tiers of links, one direction, per device.
 
-    ``*_step_s`` is paid once per doubling of the group on top of ``*_base_s``.
+    ``*_step_s`` is paid once per doubling of the group on top of ``*_base_s``. On a mesh a group of n uses
+    the n - 1 direct links between its members, each of ``peer_bytes_per_s``.
     """
 
     up_bytes_per_s: float
@@ -25,6 +26,12 @@ class LinkSpeeds:
     out_bytes_per_s: float
     out_base_s: float
     out_step_s: float
+    peer_bytes_per_s: float = np.inf
+
+    def inside_bytes_per_s(self, members: Array) -> Array:
+        """Speed of one device towards a group of ``members`` inside the domain [B/s]."""
+        speed: Array = np.minimum(self.up_bytes_per_s, np.maximum(members - 1.0, 1.0) * self.peer_bytes_per_s)
+        return speed
 
     @classmethod
     def nominal(cls, device: Device) -> "LinkSpeeds":
@@ -36,6 +43,7 @@ class LinkSpeeds:
             out_bytes_per_s=device.scale_out_bytes_per_s,
             out_base_s=device.scale_out_latency_s,
             out_step_s=0.0,
+            peer_bytes_per_s=device.peer_bytes_per_s or np.inf,
         )
 
 
@@ -52,11 +60,12 @@ def collective_seconds(kind: CollectiveKind, payload_bytes: Array, span: Span, l
     if kind == "send":
         crosses = span.inside < span.members
         slow = links.out_base_s + payload_bytes / links.out_bytes_per_s
-        fast = links.up_base_s + payload_bytes / links.up_bytes_per_s
+        fast = links.up_base_s + payload_bytes / links.inside_bytes_per_s(np.asarray(2.0))
         return np.where(span.members > 1, np.where(crosses, slow, fast), 0.0)
     inside = np.minimum(span.inside, span.members)
     outside = span.members / inside
-    up_s = _level(VOLUME[kind], payload_bytes, inside, links.up_bytes_per_s, links.up_base_s, links.up_step_s)
+    speed = links.inside_bytes_per_s(inside)
+    up_s = _level(VOLUME[kind], payload_bytes, inside, speed, links.up_base_s, links.up_step_s)
     # an all-to-all sends the share of the other domains over the network, a reduction only its own part
     part = payload_bytes if kind == "all_to_all" else payload_bytes / inside
     out_s = _level(VOLUME[kind], part, outside, links.out_bytes_per_s, links.out_base_s, links.out_step_s)
@@ -65,7 +74,7 @@ def collective_seconds(kind: CollectiveKind, payload_bytes: Array, span: Span, l
 
 
 def _level(
-    volume: float, payload_bytes: Array, n: Array, bytes_per_s: float, base_s: float, step_s: float
+    volume: float, payload_bytes: Array, n: Array, bytes_per_s: Array | float, base_s: float, step_s: float
 ) -> Array:  # noqa: PLR0913
     moved = volume * (n - 1.0) / n * payload_bytes
     alone = n <= 1.0

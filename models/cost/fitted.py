@@ -78,6 +78,7 @@ def _links(device: Device) -> LinkSpeeds:
         out_bytes_per_s=device.scale_out_bytes_per_s * row["out_frac"],
         out_base_s=row["out_base_s"] + device.scale_out_latency_s * row["out_latency_weight"],
         out_step_s=row["out_step_s"],
+        peer_bytes_per_s=(device.peer_bytes_per_s or np.inf) * row["up_frac"],
     )
 
 

@@ -103,6 +103,14 @@ def test_the_unit_of_the_objective_does_not_matter(backend: Backend) -> None:
     assert other.objective == pytest.approx(one.objective * 1e-6, rel=1e-5)
 
 
+def test_a_hint_changes_no_optimum(backend: Backend) -> None:
+    program = random_program(4, Sense.MAX)
+    first = backend.solve(program, time_limit_s=LIMIT_S, gap=1e-7)
+    again = backend.solve(program, time_limit_s=LIMIT_S, gap=1e-7, hint=first.x)
+    assert again.status is Status.OPTIMAL
+    assert again.objective == pytest.approx(first.objective)
+
+
 def test_every_backend_names_its_solver(backend: Backend) -> None:
     assert any(word in backend.name for word in ("HiGHS", "SCIP", "CBC"))
     assert any(digit in backend.name for digit in "0123456789")
