@@ -1,7 +1,7 @@
 """Candidates of a scenario: every layout of every setting and role, priced, with the reasons for "no"."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,14 +49,17 @@ def price_candidates(
         out.dropped.update(dropped)
         if not len(layouts):
             continue
-        for role, hand_over in _roles(scenario, sites, setting, traffic[setting.deployment_index]):
-            result = price(
-                setting, role, layouts, traffic[setting.deployment_index], hand_over,
-                scenario.options.slo_confidence,
-            )  # fmt: skip
-            _note(out, setting, role, result)
+        mine, confidence = traffic[setting.deployment_index], scenario.options.slo_confidence
+        alike: dict[HandOver | None, RolePricing] = {}
+        for role, hand_over in _roles(scenario, sites, setting, mine):
+            # caches sent to different pools at one speed cost the same
+            speed = replace(hand_over, to_pool=-1) if hand_over else None
+            if role != "prefill" or speed not in alike:
+                alike[speed] = price(setting, role, layouts, mine, hand_over, confidence)
+                _note(out, setting, role, alike[speed])
+            result = alike[speed]
             if result.priced is not None:
-                out.priced.append(result.priced)
+                out.priced.append(replace(result.priced, hand_over=hand_over))
     if any(name in ("min_ttft", "min_tpot", "min_e2e") for name in scenario.objectives):
         out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]
     return out

@@ -21,7 +21,6 @@ from planner.step import StepCost, StepModel
 from planner.step_load import StepLoad, decode_load, prefill_load
 from planner.traffic import Traffic
 
-
 MAX_BUSY_FRAC = 0.98
 """Share of steps that may carry a chunk: beyond it the prefill queue of an open loop grows without end."""
 

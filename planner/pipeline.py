@@ -125,13 +125,13 @@ def _solve(question: Question, translated: Translated, limit_s: float) -> tuple[
     ranking = k_best(
         translated.fleet, translated.objectives, k=options.top_k, time_limit_s=limit_s, gap=options.gap
     )
-    plans = rank_plans(scenario, question.sites, translated, ranking)
+    plans = rank_plans(scenario, question.sites, question.candidates, translated, ranking)
     if plans is None:
         tiling = translated.take(translated.tiling_columns(question.sites))
         ranking = k_best(
             tiling.fleet, tiling.objectives, k=options.top_k, time_limit_s=limit_s, gap=options.gap
         )
-        plans = rank_plans(scenario, question.sites, tiling, ranking) or []
+        plans = rank_plans(scenario, question.sites, question.candidates, tiling, ranking) or []
     return ranking, plans
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,12 +20,14 @@ from models.plan import (
 )
 from models.scenario import Scenario
 from models.units import HOUR_S
+from planner.candidates import Candidates
 from planner.explanation import explain
 from planner.fleet_program import Translated
 from planner.group_run import METRICS, Assignment, GroupRun, run_groups, statistic_name
 from planner.placement import Want, place
 from planner.setting import Site
 from planner.traffic import traffic_of
+from planner.why_not import why_not
 from solvers.ranked import RankedSolution, Ranking
 
 NEAR_MISS_FRAC = 0.1
@@ -50,7 +53,11 @@ def assignments_of(plan: int, solution: RankedSolution, translated: Translated) 
 
 
 def rank_plans(
-    scenario: Scenario, sites: list[Site], translated: Translated, ranking: Ranking
+    scenario: Scenario,
+    sites: list[Site],
+    candidates: Candidates,
+    translated: Translated,
+    ranking: Ranking,
 ) -> list[Plan] | None:
     """Plans in the order of the solutions; None when one of them cannot be packed on its nodes."""
     asked = [a for i, s in enumerate(ranking.solutions) for a in assignments_of(i, s, translated)]
@@ -62,6 +69,9 @@ def rank_plans(
         if plan is None:
             return None
         plans.append(plan)
+    if plans:
+        reasons = why_not(scenario, sites, candidates, translated, plans[0].objective_value)
+        plans[0] = replace(plans[0], explanation=replace(plans[0].explanation, why_not=reasons))
     return plans
 
 

@@ -59,7 +59,7 @@ def solve_by_floors(program: Program, backend: Backend, *, time_limit_s: float, 
 
 
 def _residual(program: Program, relaxation: Result) -> Program | None:
-    """Fix all columns at their floor less one, but for those of smallest reduced cost; None for small counts."""
+    """Fix all columns at their floor less one, but for those of least reduced cost; None for small counts."""
     assert relaxation.x is not None
     assert relaxation.reduced_costs is not None
     sign = 1.0 if program.sense is Sense.MIN else -1.0

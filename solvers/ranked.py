@@ -289,7 +289,11 @@ class _Search:
         if objective.goal is Goal.MIN_COST:
             return float(objective.weight @ x)
         assert load.carried_per_s is not None
-        return float(objective.weight @ load.carried_per_s) / load.demand_per_s
+        # The mean is over the requests served: the multiple reached where goodput comes first.
+        served_per_s = (
+            load.goodput_per_s if self.objectives[0].goal is Goal.MAX_GOODPUT else load.demand_per_s
+        )
+        return float(objective.weight @ load.carried_per_s) / served_per_s
 
     def ranked(self, bound: float) -> tuple[RankedSolution, ...]:
         """Sort what was found, equal values in the order found; measure each against the bound over all."""

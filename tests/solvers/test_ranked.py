@@ -164,3 +164,44 @@ def test_link_capacity_limits_the_disaggregated_channel() -> None:
         | {"link_bytes_per_request": Csr.from_dense([[0.0, 4.0]]), "link_bytes_per_s": np.array([10.0])}
     )
     assert k_best(limited, (max_goodput(),)).solutions[0].objective == pytest.approx(2.5)
+
+
+def test_a_pool_without_limit_is_sized_by_the_demand() -> None:
+    fleet = fleet_of([1, 2], [1, 2], [3.0, 2.0], limit=np.inf, demand=700.0)
+    needed = undominated(fleet, (min_cost(fleet.tie_break),), k=2).columns
+    ranking = k_best(fleet.take(needed), (min_cost(fleet.tie_break),), k=2)
+    assert ranking.status is Status.OPTIMAL
+    assert ranking.solutions[0].x.tolist() == [234, 350]
+
+
+def test_goodput_without_any_limit_is_unbounded_not_an_error() -> None:
+    ranking = k_best(fleet_of([1], [0], [3.0], limit=np.inf), (max_goodput(),), k=2)
+    assert ranking.status is Status.UNBOUNDED
+    assert ranking.solutions == ()
+
+
+def test_no_time_gives_a_status() -> None:
+    rng = np.random.default_rng(1)
+    devices = rng.choice([1, 2, 4, 8, 16], 400).tolist()
+    fleet = fleet_of(
+        devices, rng.integers(0, 3, 400).tolist(), (rng.random(400) * devices).tolist(), limit=997
+    )
+    ranking = k_best(fleet, (max_goodput(),), k=3, time_limit_s=0.0)
+    assert ranking.status in (Status.TIME_LIMIT, Status.FEASIBLE, Status.OPTIMAL)
+    assert not ranking.exhausted
+    assert (ranking.gap is None) == (ranking.status is Status.TIME_LIMIT)
+
+
+def test_no_columns_are_infeasible() -> None:
+    fleet = fleet_of([3], [0], [3.0], limit=2)
+    none = fleet.take(undominated(fleet, (max_goodput(),)).columns)
+    assert none.n_columns == 0
+    assert k_best(none, (max_goodput(),)).status is Status.INFEASIBLE
+    assert k_best(none, (min_cost(np.zeros(0)),)).status is Status.INFEASIBLE
+
+
+def test_goodput_after_cost_serves_the_demand_first() -> None:
+    fleet = fleet_of([1, 2], [0, 0], [2.0, 7.0], limit=4, demand=3.0)
+    ranking = k_best(fleet, (min_cost(np.array([1.0, 2.0])), max_goodput()))
+    assert ranking.solutions[0].x.tolist() == [0, 1]
+    assert ranking.solutions[0].values == pytest.approx((2.0, 7.0, 2.0))

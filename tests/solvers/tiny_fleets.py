@@ -90,8 +90,9 @@ def objectives_of(fleet: Fleet, kind: str) -> tuple[Objective, ...]:
         "cost": (min_cost(cost),),
         "latency": (min_latency(latency_s),),
         "goodput, cost": (max_goodput(), min_cost(cost)),
+        "goodput, latency": (max_goodput(), min_latency(latency_s)),
         "cost, latency": (min_cost(cost), min_latency(latency_s)),
     }[kind]
 
 
-KINDS = ("goodput", "cost", "latency", "goodput, cost", "cost, latency")
+KINDS = ("goodput", "cost", "latency", "goodput, cost", "goodput, latency", "cost, latency")
