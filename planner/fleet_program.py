@@ -2,7 +2,8 @@
 
 One column per candidate and load. A supply is what one role of a deployment offers; a request of a
 deployment passes one aggregated supply, or a prefill supply and the decode supply its cache is sent to
-(equal cache format). Resources are the devices of each pool, the tiles of its nodes, and the caps.
+(equal cache format). Resources are the devices of each pool and the caps; replicas are tiled into the
+scale-up domains of their pool.
 """
 
 from dataclasses import dataclass, replace
@@ -11,12 +12,14 @@ import numpy as np
 
 from models.errors import InvalidInput
 from models.scenario import Scenario
+from planner.placement import site_bins
 from planner.pricing import Priced
 from planner.setting import Site
 from planner.traffic import Traffic
 from planner.watts import replica_watt
 from solvers import fleet as program
 from solvers.csr import Csr
+from solvers.tiling import Tiling
 
 SupplyKey = tuple[int, str, str, int, int]
 """Deployment, role, cache format, pool, pool the caches are sent to (-1 where none)."""
@@ -140,7 +143,8 @@ def translate(
         demand_per_s=demand_per_s,
         link_bytes_per_request=Csr.from_dense(link_bytes) if len(links) else Csr.empty(0, len(channels)),
         link_bytes_per_s=link_limit,
-        tie_break=columns.devices.astype(float),
+        tie_break=_plainness(columns),
+        tiling=_tiling(sites, columns),
     )
     objectives = tuple(_objective(name, scenario, columns) for name in scenario.objectives)
     return Translated(
@@ -177,7 +181,7 @@ def _identities(columns: Columns) -> np.ndarray:
 def _resources(
     scenario: Scenario, sites: list[Site], columns: Columns
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Names, use per column and limits: devices of pools, tiles of nodes, caps."""
+    """Names, use per column and limits: devices of pools, and caps."""
     pool_of = np.array([p.setting.pool_index for p in columns.priced], dtype=np.int64)[columns.block]
     names: list[str] = []
     uses: list[np.ndarray] = []
@@ -192,8 +196,6 @@ def _resources(
         mine = pool_of == g
         capacity = np.inf if site.capacity is None else float(site.capacity)
         add(f"pool:{site.pool.name}", np.where(mine, columns.devices, 0.0), capacity)
-        for size, use, limit in _tiles(site, np.where(mine, columns.devices, 0.0)):
-            add(f"tiles:{site.pool.name}:{size}", use, limit)
     caps = scenario.limits
     if caps.devices is not None:
         add("limit:devices", columns.devices, float(caps.devices))
@@ -204,26 +206,27 @@ def _resources(
     return tuple(names), np.stack(uses), np.array(limits)
 
 
-def _tiles(site: Site, devices: np.ndarray) -> list[tuple[int, np.ndarray, float]]:
-    """Packing cuts: a domain of L devices holds floor(L / s) replicas of size s, larger ones count more.
+def _plainness(columns: Columns) -> np.ndarray:
+    """Last objective among equals: few devices, then few replicas, then the layouts people expect.
 
-    Needed only for sizes that do not divide the domain; the others follow from the inventory.
+    Whole numbers, with devices far above the rest: sizes that are no power of two, pipelines and context
+    parallelism cost a little each, so that of two equally good plans the plainer one comes first.
     """
-    if site.capacity is None:
-        return []
-    domains = site.capacity // site.domain
-    found = []
-    for size in np.unique(devices[devices > 0]).astype(int):
-        if size < site.domain and site.domain % size:
-            blocks = np.where(
-                devices > site.domain,
-                np.ceil(devices / site.domain) * (site.domain // size),
-                np.floor(devices / size),
-            )
-            # a partly filled last domain holds what its own devices allow
-            rest = (site.capacity - domains * site.domain) // size
-            found.append((int(size), blocks, float(domains * (site.domain // size) + rest)))
-    return found
+    n = np.maximum(columns.devices.astype(np.int64), 1)
+    unusual = 20 * ((n & (n - 1)) != 0)
+    for i, p in enumerate(columns.priced):
+        mine = columns.block == i
+        unusual[mine] += 5 * (p.layouts.pp > 1) + 5 * (p.layouts.cp > 1) + 5 * (p.layouts.dcp > 1)
+    return (1000 * n + 10 + unusual).astype(float)
+
+
+def _tiling(sites: list[Site], columns: Columns) -> Tiling | None:
+    """Bins of every pool of fixed size: full scale-up domains, and what is left of the last one."""
+    bins = tuple(None if site.capacity is None else site_bins(site) for site in sites)
+    if all(b is None or sum(n for _, n in b.kinds) <= 1 for b in bins):
+        return None
+    pool_of = np.array([p.setting.pool_index for p in columns.priced], dtype=np.int64)[columns.block]
+    return Tiling(pool_of=pool_of, size=columns.devices.astype(np.int64), bins=bins)
 
 
 def _links(

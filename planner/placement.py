@@ -1,12 +1,13 @@
-"""Devices of every replica: largest first into scale-up domains, whole domains for the widest.
+"""Devices of every replica: whole domains for the widest, the others packed into what is left.
 
-First-fit decreasing is exact when sizes divide each other and the domain; for other sizes it may fail
-where a packing exists, and the caller then leaves such sizes out.
+First-fit decreasing is exact when sizes nest; where it fails, the packing is solved as a cutting-stock
+program (:mod:`solvers.tiling`).
 """
 
 from dataclasses import dataclass
 
 from planner.setting import Site
+from solvers.tiling import Bins, pack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +28,47 @@ def place(sites: list[Site], wants: list[Want]) -> dict[tuple[int, int], tuple[D
     placed: dict[tuple[int, int], tuple[Device, ...]] = {}
     for g, site in enumerate(sites):
         mine = sorted((w for w in wants if w.pool == g), key=lambda w: -w.devices)
-        if not _fill(site, mine, placed):
+        if not _fill(site, mine, placed) and not _fill_exactly(site, mine, placed):
             return None
     return placed
+
+
+def site_bins(site: Site) -> Bins:
+    """Scale-up domains of a pool of fixed size, and the rest of the last one."""
+    assert site.capacity is not None
+    full, rest = divmod(site.capacity, site.domain)
+    return Bins(kinds=((site.domain, full), *(((rest, 1),) if rest else ())))
+
+
+def _fill_exactly(site: Site, wants: list[Want], placed: dict[tuple[int, int], tuple[Device, ...]]) -> bool:
+    """Pack one pool by patterns: the widest first, then bin by bin as the program says."""
+    from solvers.backends.registry import default_backend
+
+    if site.capacity is None:
+        return False
+    wide = [w for w in wants if w.devices > site.domain]
+    if not _fill(site, wide, placed):
+        return False
+    taken = sum(-(-w.devices // site.domain) * w.replicas for w in wide)
+    bins = site_bins(site)
+    left = Bins(kinds=((site.domain, bins.kinds[0][1] - taken), *bins.kinds[1:]))
+    waiting: dict[int, list[tuple[int, int]]] = {}
+    for w in wants:
+        if w.devices <= site.domain:
+            waiting.setdefault(w.devices, []).extend((w.group, r) for r in range(w.replicas))
+    found = pack({size: len(names) for size, names in waiting.items()}, left, default_backend())
+    if found is None:
+        return False
+    starts = {0: taken * site.domain, 1: bins.kinds[0][1] * site.domain}
+    for kind, content, number in found:
+        for _ in range(number):
+            at = starts[kind]
+            starts[kind] += site.domain
+            for size, count in content.items():
+                for name in [waiting[size].pop() for _ in range(min(count, len(waiting[size])))]:
+                    placed[name] = tuple(_named(site, n) for n in range(at, at + size))
+                    at += size
+    return not any(waiting.values())
 
 
 def _fill(site: Site, wants: list[Want], placed: dict[tuple[int, int], tuple[Device, ...]]) -> bool:

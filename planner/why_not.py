@@ -5,7 +5,6 @@ import numpy as np
 from models.scenario import Scenario
 from planner.candidates import Candidates
 from planner.fleet_program import Translated
-from planner.reasons import RULES
 from planner.setting import Site
 
 SHOWN = 3
@@ -52,6 +51,4 @@ def _dropped(candidates: Candidates) -> list[str]:
             found.append(f"{count} layouts do not hold the weights and one request")
         elif name.startswith("slo:"):
             found.append(f"{count} layouts exceed the {name.removeprefix('slo:').upper()} limit without load")
-        elif name in RULES:
-            found.append(f"{count} layouts: {RULES[name]}")
-    return found[: 2 * SHOWN]
+    return found[:SHOWN]

@@ -14,6 +14,8 @@ from solvers.program import Sense
 
 TOLERANCE = 1e-7
 """Relative difference up to which two objective values count as equal."""
+DIGITS = 8
+"""Significant digits of an objective value that order plans."""
 LARGEST_SEARCH = 200_000
 """Most plans that are enumerated."""
 
@@ -49,7 +51,9 @@ def evaluate(fleet: Fleet, objectives: tuple[Objective, ...], x: Ints) -> Key | 
             return None
         if not held and objective.goal is Goal.MAX_GOODPUT and result.objective <= TOLERANCE:
             return None
-        key.append(-result.objective if objective.sense is Sense.MAX else result.objective)
+        # Rounded, so that solver noise does not order plans of equal value.
+        value = float(f"{result.objective:.{DIGITS}g}")
+        key.append(-value if objective.sense is Sense.MAX else value)
         held = (*held, Level(objective=objective, value=result.objective))
     return (*key, float(fleet.tie_break @ x))
 

@@ -40,6 +40,7 @@ import numpy as np
 from solvers.builder import ProgramBuilder
 from solvers.csr import Csr, Floats, Ints
 from solvers.program import Program, Sense
+from solvers.tiling import Tiling, add_tiling
 
 LEVEL_TOLERANCE = 1e-9
 """Relative slack with which the value of an earlier objective is held."""
@@ -73,6 +74,8 @@ class Fleet:
         Bytes moved [links x channels]; capacity [links].
     tie_break
         Last objective, smallest first, above 0: the devices of one replica [columns].
+    tiling
+        Bins that replicas must not cross (see :mod:`solvers.tiling`); None where counts suffice.
     """
 
     rate_per_s: Floats
@@ -87,6 +90,7 @@ class Fleet:
     link_bytes_per_request: Csr
     link_bytes_per_s: Floats
     tie_break: Floats
+    tiling: Tiling | None = None
 
     @property
     def n_columns(self) -> int:
@@ -109,6 +113,7 @@ class Fleet:
             identity_of=self.identity_of[columns],
             uses=self.uses.take_columns(columns),
             tie_break=self.tie_break[columns],
+            tiling=None if self.tiling is None else self.tiling.take(columns),
         )
 
     def through(self) -> Csr:
@@ -254,6 +259,8 @@ def start(
     if y is not None:
         _carried(m, fleet, v, y)
         _saturation(m, fleet, v, y)
+    if fleet.tiling is not None:
+        add_tiling(m, fleet.tiling, x)
     return m, v
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from api.pages.bars import Part, stacked
 from api.pages.node_map import NodeRow, node_rows
+from api.render.plan_table import precision_words
 from api.render.verdict import METRICS, WORDS, Latency, latencies, slo_of
 from models.plan import Group, MemoryBytes, Plan, RankedPlans
 
@@ -29,6 +30,11 @@ class GroupView:
     letter: str
     group: Group
     memory: list[Part]
+
+    @property
+    def where(self) -> str:
+        """Pool and precision, which often are the same for all groups."""
+        return f"{self.group.pool} · {precision_words(self.group.precision)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,3 +173,18 @@ def test_forms_of_other_sites_are_refused(client: TestClient, headers: dict[str,
 def test_health_and_readiness(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize("key", ["%00", "%ff", "a%2Fb", "..%2f..%2fetc", "x" * 5000, "%F0%9F%92%A5", "';--"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models/{}", "/v1/plans/{}", "/v1/plan-jobs/{}/result", "/v1/schemas/{}.json"]
+)
+def test_odd_ids_are_simply_not_there(client: TestClient, path: str, key: str) -> None:
+    problem(client.get(path.format(key)), 404)
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static/"]
+)
+def test_only_static_files_are_served(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
