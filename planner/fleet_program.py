@@ -217,7 +217,8 @@ def _plainness(columns: Columns) -> np.ndarray:
     for i, p in enumerate(columns.priced):
         mine = columns.block == i
         unusual[mine] += 5 * (p.layouts.pp > 1) + 5 * (p.layouts.cp > 1) + 5 * (p.layouts.dcp > 1)
-    return (1000 * n + 10 + unusual).astype(float)
+    plain: np.ndarray = (1000 * n + 10 + unusual).astype(float)
+    return plain
 
 
 def _tiling(sites: list[Site], columns: Columns) -> Tiling | None:

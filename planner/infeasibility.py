@@ -190,7 +190,9 @@ def explain_shortage(
     time_limit_s: float,
 ) -> Infeasibility:
     """Candidates exist, but the cluster cannot hold enough of them."""
-    found = explain_infeasibility(translated.fleet, translated.objectives, time_limit_s=time_limit_s)
+    # one slack at a time: more devices also mean more nodes to tile, so the tiling is left to the re-solve
+    untiled = replace(translated.fleet, tiling=None)
+    found = explain_infeasibility(untiled, translated.objectives, time_limit_s=time_limit_s)
     names = {
         (c.family, c.index): _constraint(scenario, translated, c.family, c.index)
         for c in (*found.binding, *(r.constraint for r in found.relaxations))

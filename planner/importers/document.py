@@ -87,6 +87,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_yaml(text: str) -> Any:
     try:
+        _bound_nesting(text)
         root = yaml.compose(text, Loader=_StrictLoader)
         _bound(root)
         return None if root is None else yaml.load(text, Loader=_StrictLoader)  # noqa: S506
@@ -101,6 +102,18 @@ def _read_yaml(text: str) -> Any:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"not YAML or JSON: {error}") from None
+
+
+def _bound_nesting(text: str) -> None:
+    """Count levels on the stream of events: composing a deep document would recurse in C without a limit."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_StrictLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise TooLarge(f"the document is nested deeper than {MAX_DEPTH} levels")
 
 
 def _bound(root: Any) -> None:

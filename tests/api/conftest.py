@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +20,47 @@ FINISHED = ("succeeded", "failed", "cancelled", "expired")
 PATIENCE_S = 60.0
 
 
+def settings_in(folder: Path, **changes: Any) -> Settings:
+    """Settings of a service that keeps its database in a folder."""
+    return Settings(database_url=f"sqlite:///{folder / 'service.db'}", max_body_bytes=200_000, **changes)
+
+
+@contextmanager
+def service(chosen: Settings) -> Iterator[TestClient]:
+    """A running service whose solves are done by the scripted child."""
+    queue = SubprocessQueue(
+        Database(chosen.database_url),
+        workers=2,
+        pricing_allowance_s=chosen.pricing_allowance_s,
+        max_attempts=chosen.max_attempts,
+        command=CHILD,
+    )
+    with TestClient(create_app(chosen, queue), raise_server_exceptions=False) as client:
+        yield client
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(database_url=f"sqlite:///{tmp_path / 'service.db'}", max_body_bytes=200_000)
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
-def make_client(settings: Settings) -> Iterator[Callable[..., TestClient]]:
+def make_client(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     """Starts services on one database, one after the other or side by side."""
-    running: list[TestClient] = []
-
-    def make(**changes: Any) -> TestClient:
-        chosen = settings.model_copy(update=changes)
-        queue = SubprocessQueue(
-            Database(chosen.database_url),
-            workers=2,
-            pricing_allowance_s=chosen.pricing_allowance_s,
-            max_attempts=chosen.max_attempts,
-            command=CHILD,
-        )
-        client = TestClient(create_app(chosen, queue), raise_server_exceptions=False)
-        client.__enter__()
-        running.append(client)
-        return client
-
-    yield make
-    for client in running:
-        client.__exit__(None, None, None)
+    with ExitStack() as running:
+        yield lambda **changes: running.enter_context(service(settings_in(tmp_path, **changes)))
 
 
 @pytest.fixture
 def client(make_client: Callable[..., TestClient]) -> TestClient:
     return make_client()
+
+
+@pytest.fixture(scope="module")
+def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """One service for the tests of a file that leave nothing behind."""
+    with service(settings_in(tmp_path_factory.mktemp("service"))) as client:
+        yield client
 
 
 def wait(

@@ -4,6 +4,7 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,6 +32,11 @@ QUICK = settings(
     derandomize=True,
 )
 JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture(name="client", scope="module")
+def one_service_for_all(shared_client: TestClient) -> TestClient:
+    return shared_client
 
 
 def stored(client: TestClient) -> list[int | None]:

@@ -3,11 +3,17 @@
 import json
 import re
 
+import pytest
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
 from tests.api.conftest import wait
 from tests.api.sample_answer import scenario_document
+
+
+@pytest.fixture(name="client", scope="module")
+def one_service_for_all(shared_client: TestClient) -> TestClient:
+    return shared_client
 
 
 def test_every_reference_leads_somewhere(client: TestClient) -> None:

@@ -13,6 +13,11 @@ from api.routes.not_built import PATHS
 PROBLEM = "application/problem+json"
 
 
+@pytest.fixture(name="client", scope="module")
+def one_service_for_all(shared_client: TestClient) -> TestClient:
+    return shared_client
+
+
 def problem(answer: Any, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == PROBLEM

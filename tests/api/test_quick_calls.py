@@ -22,6 +22,11 @@ ROW: dict[str, Any] = {
 }
 
 
+@pytest.fixture(name="client", scope="module")
+def one_service_for_all(shared_client: TestClient) -> TestClient:
+    return shared_client
+
+
 def test_one_row_gives_one_answer_that_follows_its_schema(client: TestClient) -> None:
     answer = client.post("/v1/predict", json=ROW)
     assert answer.status_code == 200, answer.text
