@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from api.problems import Problem
 from models.errors import InvalidInput, TooLarge
@@ -18,7 +19,7 @@ async def _json_object(request: Request) -> dict[str, Any]:
             f"the body is {kind[:100]!r}" if kind else "the body has no Content-Type",
             hint="Maybe send the header Content-Type: application/json.",
         )
-    value = read_json(await request.body())
+    value = await run_in_threadpool(read_json, await request.body())
     if not isinstance(value, dict):
         raise InvalidInput("the body is not a JSON object")
     return value

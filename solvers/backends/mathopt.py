@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from solvers.backends.clean_stdout import clean_stdout
 from solvers.csr import Floats
 from solvers.program import FEASIBILITY_TOLERANCE, Program, Sense
 from solvers.result import Result, Status, relative_gap
@@ -49,7 +50,8 @@ class MathOptBackend:
         started = time.perf_counter()
         small, scaling = scaled(program)
         parameters = _parameters(self.mip, time_limit_s, gap * GAP_MARGIN)
-        answer = _call(small, self.mip, parameters, None if hint is None else scaling.scaled_point(hint))
+        with clean_stdout():
+            answer = _call(small, self.mip, parameters, None if hint is None else scaling.scaled_point(hint))
         x = _point(answer, program, scaling)
         if x is not None:
             x = self._checked(program, x, time_limit_s)

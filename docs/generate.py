@@ -1,0 +1,106 @@
+"""Rebuilds the generated parts of the documentation.
+
+    python docs/generate.py
+
+``docs/formulations.md`` is made of the module docstrings in ``solvers/``; the table in ``README.md`` is what
+the planner prints for the example. Tests compare both with what stands in the repository.
+"""
+
+import ast
+import io
+import re
+from pathlib import Path
+
+from models.plan import RankedPlans
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+FORMULATIONS = ROOT / "docs/formulations.md"
+EXAMPLE = ROOT / "examples/llama-70b-2x8-h100.yaml"
+START, END = "<!-- plan table: start -->", "<!-- plan table: end -->"
+WIDTH = 126
+FIRST = ("fleet",)
+"""Modules that come before the others, which follow by name."""
+
+HEAD = """# Formulations
+
+Generated from the module docstrings of [`solvers/`](../solvers) by `make docs`: edit those, not this page.
+Letters hold within one section. Every program is written from arrays in the order of its docstring
+(`build`), and solved by one of the backends {backends}. Problems that can be solved on their own
+with `shardwright solve PROBLEM INSTANCE.json`: {problems}.
+"""
+
+
+def docstring(module: Path) -> str:
+    """Docstring of a module, without importing it."""
+    return ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+
+
+def ordered(modules: list[Path]) -> list[Path]:
+    """The central program first."""
+    return sorted(modules, key=lambda m: (m.stem not in FIRST, m.stem))
+
+
+def section(module: Path) -> str:
+    """One module: its first sentence as heading, the rest as it stands."""
+    title, _, body = docstring(module).partition("\n")
+    name = module.relative_to(ROOT)
+    text = f"## {title.strip().rstrip('.:')}\n\n[`{name}`](../{name})\n"
+    return text + (f"\n```text\n{body.strip(chr(10))}\n```\n" if body.strip() else "")
+
+
+def formulations() -> str:
+    """The whole page: programs, then what surrounds them, then the plumbing in a table."""
+    from solvers.backends.registry import BACKENDS
+    from solvers.problems import PROBLEMS
+
+    modules = ordered(list((ROOT / "solvers").glob("*.py")))
+    programs = [m for m in modules if "s.t." in docstring(m) or "Sets  " in docstring(m)]
+    around = [m for m in modules if m not in programs and "\n" in docstring(m)]
+    rest = [m for m in modules if m not in programs + around and m.stem != "__init__"]
+    head = HEAD.format(
+        backends=", ".join(f"`{name}`" for name in BACKENDS),
+        problems=", ".join(f"`{name}`" for name in PROBLEMS),
+    )
+    rows = [f"| [`{m.stem}`](../{m.relative_to(ROOT)}) | {docstring(m).splitlines()[0]} |" for m in rest]
+    return "\n".join(
+        [head, *map(section, programs), "# Around the programs\n", *map(section, around)]
+        + ["# The other modules\n", "| module | answers |", "|---|---|", *rows, ""]
+    )
+
+
+def example_answer() -> RankedPlans:
+    """Ranked plans of the example."""
+    from planner import pipeline, scenario_file
+
+    return pipeline.plan(scenario_file.read(EXAMPLE.read_text(encoding="utf-8"), base=EXAMPLE.parent))
+
+
+def plan_table(answer: RankedPlans) -> str:
+    """What the command line prints, without the time it took."""
+    from rich.console import Console
+
+    from api.render.answer import print_answer
+
+    console = Console(file=io.StringIO(), width=WIDTH, highlight=False, color_system=None)
+    print_answer(answer, console)
+    assert isinstance(console.file, io.StringIO)
+    lines = [re.sub(r" · [\d.,]+ m?s$", "", line.rstrip()) for line in console.file.getvalue().splitlines()]
+    return "\n".join(lines)
+
+
+def replaced(page: str, block: str) -> str:
+    """The page with the block between the markers."""
+    pattern = re.compile(f"{re.escape(START)}.*?{re.escape(END)}", re.DOTALL)
+    return pattern.sub(lambda _: f"{START}\n```text\n{block}\n```\n{END}", page)
+
+
+def main() -> None:
+    """Write both files."""
+    FORMULATIONS.write_text(formulations(), encoding="utf-8")
+    page = README.read_text(encoding="utf-8")
+    README.write_text(replaced(page, plan_table(example_answer())), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
