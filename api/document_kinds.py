@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
 from models import catalog, codec
 from models.cluster import Cluster
-from models.errors import InvalidInput
+from models.errors import Fault, InvalidInput
 from models.scenario import InlineModel
 from models.wire import WIRE
 from models.workload import Slo, Workload
@@ -40,12 +41,29 @@ class StoredPrices:
 
 
 def check_scenario(document: Any) -> Any:
-    """A whole scenario, with every model, device, engine and price book looked up."""
-    from planner import scenario_file, setting
+    """A whole scenario, with every model, device and price book looked up; all unknown names are told."""
+    from planner import scenario_file
+    from planner.setting import resolve_model, resolve_site
 
     scenario = scenario_file.from_document(document)
-    setting.settings(scenario)
+    prices = catalog.price_book(scenario.price_book)
+    faults: list[Fault] = []
+    for i, pool in enumerate(scenario.cluster.pools):
+        faults += _faults(partial(resolve_site, pool, prices, f"/cluster/pools/{i}"))
+    for i, deployment in enumerate(scenario.deployments):
+        faults += _faults(partial(resolve_model, deployment, f"/deployments/{i}"))
+    if faults:
+        first = faults[0]
+        raise InvalidInput(first.detail, pointer=first.pointer, hint=first.hint, faults=tuple(faults))
     return codec.to_plain(scenario)
+
+
+def _faults(look_up: Callable[[], object]) -> tuple[Fault, ...]:
+    try:
+        look_up()
+    except InvalidInput as error:
+        return error.faults
+    return ()
 
 
 def _check_model(document: Any) -> Any:

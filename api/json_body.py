@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from api.document_bounds import check_values
 from api.problems import Problem
 from models.errors import InvalidInput, TooLarge
 
@@ -33,7 +34,9 @@ def read_json(data: bytes) -> Any:
     from planner.importers import document
 
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
+        text = data.decode("utf-8")
+        check_values(text)
+        value = json.loads(text, object_pairs_hook=_unique)
         document.check(value)
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:

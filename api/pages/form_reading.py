@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from api.document_bounds import check_values
 from api.pages.form_fields import DEFAULTS
 from models.errors import InvalidInput
 from planner.importers import document
@@ -50,6 +51,7 @@ class _Typed:
         if not text.strip():
             return None
         try:
+            check_values(text)
             return document.read(text)
         except InvalidInput as error:
             self.faults.append(FormFault(field=name, detail=error.message, hint=error.hint))

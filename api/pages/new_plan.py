@@ -10,7 +10,7 @@ from api.pages.form_reading import FormFault, read_form
 from api.pages.rendering import page
 from api.pages.same_origin import same_origin
 from api.render.faults import faults_of
-from api.services import Services, Wired
+from api.services import Services, Wired, services_of
 from api.submission import checked_scenario, submit
 from models.errors import ShardwrightError
 
@@ -19,7 +19,8 @@ MAX_FIELDS = 100
 
 
 async def _typed(request: Request) -> dict[str, str]:
-    async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+    most = services_of(request).settings.max_body_bytes
+    async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=most) as form:
         return {name: value for name, value in form.items() if isinstance(value, str) and name in DEFAULTS}
 
 

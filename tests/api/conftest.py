@@ -22,7 +22,8 @@ PATIENCE_S = 60.0
 
 def settings_in(folder: Path, **changes: Any) -> Settings:
     """Settings of a service that keeps its database in a folder."""
-    return Settings(database_url=f"sqlite:///{folder / 'service.db'}", max_body_bytes=200_000, **changes)
+    chosen = {"max_body_bytes": 200_000, **changes}
+    return Settings(database_url=f"sqlite:///{folder / 'service.db'}", **chosen)
 
 
 @contextmanager

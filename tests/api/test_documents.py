@@ -1,5 +1,6 @@
 """Stored documents over HTTP: checked, revised, listed, deleted."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -156,3 +157,25 @@ def test_missing_and_unknown_keys_are_all_told(client: TestClient) -> None:
         ("/slos", "unknown key"),
         ("/x", "unknown key"),
     ]
+
+
+def test_every_unknown_name_of_a_scenario_is_told(client: TestClient) -> None:
+    asked = scenario_document()
+    asked["deployments"][0]["model"] = "no/such"
+    asked["cluster"]["pools"][0]["device"] = "abacus"
+    answer = client.post("/v1/scenarios", json={"scenario": asked})
+    assert [e["pointer"] for e in answer.json()["errors"]] == [
+        "/scenario/cluster/pools/0/device",
+        "/scenario/deployments/0/model",
+    ]
+
+
+def test_a_document_of_too_many_values_is_refused_unread(make_client: Callable[..., TestClient]) -> None:
+    client = make_client(max_body_bytes=2_000_000)
+    asked = scenario_document(deployments=[0] * 201_000)
+    answer = client.post("/v1/scenarios", json={"scenario": asked})
+    assert answer.status_code == 422
+    assert "more than 200,000 values" in answer.json()["detail"]
+    pasted = client.post("/", data={"scenario_yaml": "- 0\n" * 100_000 + "0,0," * 60_000})
+    assert pasted.status_code == 422
+    assert "more than 200,000 values" in pasted.text

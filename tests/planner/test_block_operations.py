@@ -1,0 +1,167 @@
+"""Operations of a block: how many collectives, how much work, how much traffic."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from models.blocks.dense_ffn import DenseFfn
+from models.cost.base import Array, CollectiveKind, Operation, Span
+from models.hardware import Device
+from models.precision import WEIGHT_BYTES
+from planner.block_operations import BlockPricer, group_span
+from planner.setting import Setting
+from planner.step import StepModel
+from planner.step_load import StepLoad, decode_load, prefill_load
+from tests.planner.scenes import DEEPSEEK, GPT_OSS, LLAMA_8B, LLAMA_70B, MIXTRAL, layouts_of, setting_of
+
+ONE = np.ones(1)
+
+
+@dataclass
+class Ledger:
+    """A cost source that writes down what it is asked; everything takes one second."""
+
+    name: str = "ledger"
+    kind: Literal["roofline"] = "roofline"
+    sources: tuple[str, ...] = ()
+    operations: list[Operation] = field(default_factory=list)
+    collectives: list[tuple[CollectiveKind, float, float]] = field(default_factory=list)
+
+    def seconds(self, device: Device, operation: Operation) -> Array:
+        self.operations.append(operation)
+        return np.ones(np.shape(operation.flop))
+
+    def collective_s(self, device: Device, kind: CollectiveKind, payload_bytes: Array, span: Span) -> Array:
+        if span.members[0] > 1 and payload_bytes[0] > 0:
+            self.collectives.append((kind, float(payload_bytes[0]), float(span.members[0])))
+        return np.ones(np.shape(payload_bytes))
+
+    def host_s(self, engine: str) -> tuple[float, float]:
+        return 0.0, 0.0
+
+    def total(self, what: str, *kinds: str) -> float:
+        return sum(float(getattr(o, what)[0]) for o in self.operations if o.kind in kinds)
+
+
+def layer(setting: Setting, load: StepLoad, kind: int = -1, **degrees: int) -> Ledger:
+    """Everything one layer asks for."""
+    ledger = Ledger()
+    pricer = BlockPricer(replace(setting, cost=ledger), layouts_of(**degrees), load)
+    block = setting.spec.kinds[kind]
+    for weights in (pricer.mixer(block.mixer), pricer.ffn(block.ffn)):
+        list(weights)
+    return ledger
+
+
+def step(setting: Setting, load: StepLoad, **degrees: int) -> Ledger:
+    """Everything one step asks for; layers of one kind ask once."""
+    ledger = Ledger()
+    StepModel(setting=replace(setting, cost=ledger), layouts=layouts_of(**degrees)).cost(load)
+    return ledger
+
+
+@pytest.mark.parametrize("tp", [2, 4, 8, 16])
+@pytest.mark.parametrize("load", [decode_load(8 * ONE, 500 * ONE), prefill_load(1024 * ONE, 4096 * ONE)])
+def test_a_dense_layer_has_exactly_two_collectives(tp: int, load: StepLoad) -> None:
+    setting = setting_of(LLAMA_70B)
+    assert isinstance(setting.spec.kinds[0].ffn, DenseFfn)
+    ledger = layer(setting, load, tp=tp)
+    payload = float(load.tokens[0]) * setting.spec.hidden_size * 2
+    assert ledger.collectives == [("all_reduce", payload, tp)] * 2
+
+
+def test_sequence_parallelism_replaces_each_reduction_by_a_scatter_and_a_gather() -> None:
+    setting = setting_of(LLAMA_70B)
+    kinds = [kind for kind, _, _ in layer(setting, decode_load(8 * ONE, 500 * ONE), tp=8, sp=1).collectives]
+    assert kinds.count("reduce_scatter") == kinds.count("all_gather") == 2
+
+
+def test_one_device_communicates_nothing() -> None:
+    for model in (LLAMA_8B, MIXTRAL, DEEPSEEK, GPT_OSS):
+        assert step(setting_of(model), prefill_load(512 * ONE, 2048 * ONE, 8 * ONE, 900 * ONE)).collectives == []
+
+
+@pytest.mark.parametrize("tp", [1, 2, 4, 8])
+def test_matrix_work_is_two_flop_per_parameter_and_token_over_tp(tp: int) -> None:
+    setting = setting_of(LLAMA_70B)
+    block, hidden = setting.spec.kinds[0], setting.spec.hidden_size
+    matrices = sum(p.inputs * p.outputs for b in (block.mixer, block.ffn) for p in b.projections(hidden))
+    ledger = layer(setting, decode_load(16 * ONE, 500 * ONE), tp=tp)
+    assert ledger.total("flop", "gemm") == pytest.approx(2.0 * 16 * matrices / tp)
+    least = matrices * WEIGHT_BYTES["bf16"] / tp
+    assert least < ledger.total("bytes", "gemm") < 1.05 * least
+
+
+def test_prefill_attention_of_a_whole_prompt_costs_the_same_in_any_chunks() -> None:
+    setting = setting_of(LLAMA_8B)
+    whole = layer(setting, prefill_load(8192 * ONE, 8192 * ONE)).total("flop", "attention_prefill")
+    for chunks in (2, 8, 32):
+        part = layer(setting, prefill_load(8192 / chunks * ONE, 8192 * ONE))
+        assert chunks * part.total("flop", "attention_prefill") == pytest.approx(whole)
+    core = setting.spec.kinds[0].mixer.core()
+    assert whole == pytest.approx(8192 * 4096 * core.prefill_flop_per_pair)
+
+
+def test_decode_attention_reads_the_cache_once() -> None:
+    setting = setting_of(LLAMA_8B)
+    read = layer(setting, decode_load(16 * ONE, 5000 * ONE)).total("bytes", "attention_decode")
+    assert read == pytest.approx(16 * 5000 * setting.spec.kv_bytes_per_token() / setting.spec.layers)
+
+
+@pytest.mark.parametrize(("tokens", "share"), [(1.0, 2 / 8), (1e6, 1.0)])
+def test_experts_read_are_those_that_tokens_hit(tokens: float, share: float) -> None:
+    setting = setting_of(MIXTRAL)
+    moe, hidden = setting.spec.kinds[0].ffn, setting.spec.hidden_size
+    ledger = layer(setting, decode_load(tokens * ONE, 100 * ONE))
+    weights = share * moe.experts * moe.expert_parameters(hidden) * 2.0
+    moved = tokens * moe.top_k * (2.0 * hidden + 3.0 * moe.expert_intermediate_size) * 2.0
+    assert ledger.total("bytes", "grouped_gemm") == pytest.approx(weights + moved)
+
+
+def test_expert_work_is_spread_with_a_stated_imbalance() -> None:
+    setting = setting_of(MIXTRAL)
+    load = decode_load(64 * ONE, 100 * ONE)
+    alone = layer(setting, load).total("flop", "grouped_gemm")
+    sliced = layer(setting, load, tp=8).total("flop", "grouped_gemm")
+    spread = layer(setting, load, tp=8, ep=8).total("flop", "grouped_gemm")
+    assert sliced == pytest.approx(alone / 8)
+    assert 1.0 < spread / sliced <= 1.5
+
+
+def test_attention_data_parallel_ranks_bring_their_tokens_to_the_experts() -> None:
+    setting = setting_of(MIXTRAL)
+    load = decode_load(64 * ONE, 100 * ONE)
+    one = layer(setting, load, dp=2, ep=2)
+    assert one.total("flop", "gemm") == pytest.approx(layer(setting, load).total("flop", "gemm"))
+    kinds = {kind for kind, _, _ in one.collectives}
+    assert kinds & {"all_to_all", "all_gather"}
+    assert "all_reduce" not in kinds
+
+
+def test_context_parallelism_cuts_prompts_and_not_decode() -> None:
+    setting = setting_of(LLAMA_8B)
+    prompt, answer = prefill_load(4096 * ONE, 4096 * ONE), decode_load(16 * ONE, 900 * ONE)
+    for load, expected in ((prompt, 4.0), (answer, 1.0)):
+        ratio = layer(setting, load).total("flop", "gemm") / layer(setting, load, cp=4).total("flop", "gemm")
+        assert ratio == pytest.approx(expected)
+
+
+def test_decode_context_parallelism_cuts_the_cache_it_reads() -> None:
+    setting = setting_of(LLAMA_8B)
+    load = decode_load(16 * ONE, 9000 * ONE)
+    whole = layer(setting, load, tp=16)
+    cut = layer(setting, load, tp=16, dcp=2)
+    read: list[Any] = [ledger.total("bytes", "attention_decode") for ledger in (whole, cut)]
+    assert read[1] == pytest.approx(read[0] / 2)
+    assert len(cut.collectives) == len(whole.collectives) + 2
+
+
+@pytest.mark.parametrize(
+    ("members", "stride", "domain", "inside"),
+    [(8, 1, 8, 8), (16, 1, 8, 8), (2, 8, 8, 1), (4, 2, 8, 4), (8, 2, 8, 4), (16, 1, 72, 16), (2, 4, 8, 2)],
+)
+def test_group_members_inside_one_domain(members: int, stride: int, domain: int, inside: int) -> None:
+    span = group_span(np.array([members]), stride, domain)
+    assert (span.members[0], span.inside[0]) == (members, inside)
