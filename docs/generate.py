@@ -2,14 +2,17 @@
 
     python docs/generate.py
 
-``docs/formulations.md`` is made of the module docstrings in ``solvers/``; the table in ``README.md`` is what
-the planner prints for the example. Tests compare both with what stands in the repository.
+``docs/formulations.md`` is made of the module docstrings in ``solvers/``, the lists in
+``docs/data-sources.md`` of ``models/data/``; the table in ``README.md`` is what the planner prints for the
+example. Tests compare them with what stands in the repository.
 """
 
 import ast
 import io
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from models.plan import RankedPlans
 
@@ -17,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 FORMULATIONS = ROOT / "docs/formulations.md"
 EXAMPLE = ROOT / "examples/llama-70b-2x8-h100.yaml"
-START, END = "<!-- plan table: start -->", "<!-- plan table: end -->"
+SOURCES = ROOT / "docs/data-sources.md"
+DATA = ROOT / "models/data"
 WIDTH = 126
 FIRST = ("fleet",)
 """Modules that come before the others, which follow by name."""
@@ -89,17 +93,52 @@ def plan_table(answer: RankedPlans) -> str:
     return "\n".join(lines)
 
 
-def replaced(page: str, block: str) -> str:
-    """The page with the block between the markers."""
-    pattern = re.compile(f"{re.escape(START)}.*?{re.escape(END)}", re.DOTALL)
-    return pattern.sub(lambda _: f"{START}\n```text\n{block}\n```\n{END}", page)
+def table(file: str) -> Any:
+    """Content of one file of the catalogue."""
+    return json.loads((DATA / file).read_text(encoding="utf-8"))
+
+
+def source_lists() -> str:
+    """Every source the catalogue refers to, by file."""
+    parts = []
+    for file in ("devices.json", "engines.json"):
+        rows = [
+            f"| `{key}` | {ref['kind']} | {ref['source']} |" for key, ref in table(file)["references"].items()
+        ]
+        parts += [f"### {file}\n", "| key | kind | source |", "|---|---|---|", *rows, ""]
+    kernels = table("kernel_efficiency.json")
+    rows = [f"| `{key}` | {text} |" for key, text in kernels["references"].items()]
+    parts += ["### kernel_efficiency.json\n", "| key | source |", "|---|---|", *rows, ""]
+    for book in table("prices.json")["books"]:
+        rows = [f"| {d} | {p['kind']} | {p['source']} |" for d, p in book["rows"].items()]
+        head = f"### prices.json: {book['name']}, {book['date']}\n"
+        parts += [head, "| device | kind | source |", "|---|---|---|", *rows, ""]
+    return "\n".join([*parts, "### models/\n", *model_sources()])
+
+
+def model_sources() -> list[str]:
+    """Where the architectures come from."""
+    from models import catalog
+
+    texts = {catalog.model(name).source.replace(name, "<id>") for name in catalog.model_ids()}
+    return [f"* {text} ({len(catalog.model_ids())} presets)" for text in sorted(texts)]
+
+
+def replaced(page: str, name: str, block: str) -> str:
+    """The page with the block between the markers of that name."""
+    start, end = f"<!-- {name}: start -->", f"<!-- {name}: end -->"
+    pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+    return pattern.sub(lambda _: f"{start}\n{block}\n{end}", page)
 
 
 def main() -> None:
-    """Write both files."""
+    """Write what is generated into its pages."""
     FORMULATIONS.write_text(formulations(), encoding="utf-8")
-    page = README.read_text(encoding="utf-8")
-    README.write_text(replaced(page, plan_table(example_answer())), encoding="utf-8")
+    SOURCES.write_text(
+        replaced(SOURCES.read_text(encoding="utf-8"), "sources", source_lists()), encoding="utf-8"
+    )
+    block = f"```text\n{plan_table(example_answer())}\n```"
+    README.write_text(replaced(README.read_text(encoding="utf-8"), "plan table", block), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -125,6 +125,8 @@ def test_infeasible_shows_what_stands_in_the_way(client: TestClient) -> None:
         ("cluster_yaml", "pools: 3", "/cluster/pools"),
         ("scenario_yaml", "a: 1", "/schema: missing"),
         ("scenario_yaml", "- 1", "object"),
+        ("scenario_yaml", "- " * 50_000, "deeper"),
+        ("cluster_yaml", "{" * 50_000, "deeper"),
         ("ttft_limit_s", "0", "more than 0"),
         ("objective", "max_fun", "max_fun"),
         ("top_k", "1000", "100"),

@@ -55,13 +55,6 @@ def layer(setting: Setting, load: StepLoad, kind: int = -1, **degrees: int) -> L
     return ledger
 
 
-def step(setting: Setting, load: StepLoad, **degrees: int) -> Ledger:
-    """Everything one step asks for; layers of one kind ask once."""
-    ledger = Ledger()
-    StepModel(setting=replace(setting, cost=ledger), layouts=layouts_of(**degrees)).cost(load)
-    return ledger
-
-
 @pytest.mark.parametrize("tp", [2, 4, 8, 16])
 @pytest.mark.parametrize("load", [decode_load(8 * ONE, 500 * ONE), prefill_load(1024 * ONE, 4096 * ONE)])
 def test_a_dense_layer_has_exactly_two_collectives(tp: int, load: StepLoad) -> None:
@@ -79,8 +72,10 @@ def test_sequence_parallelism_replaces_each_reduction_by_a_scatter_and_a_gather(
 
 
 def test_one_device_communicates_nothing() -> None:
+    load = prefill_load(512 * ONE, 2048 * ONE, 8 * ONE, 900 * ONE)
     for model in (LLAMA_8B, MIXTRAL, DEEPSEEK, GPT_OSS):
-        assert step(setting_of(model), prefill_load(512 * ONE, 2048 * ONE, 8 * ONE, 900 * ONE)).collectives == []
+        setting = setting_of(model)
+        assert all(layer(setting, load, k).collectives == [] for k in range(len(setting.spec.kinds)))
 
 
 @pytest.mark.parametrize("tp", [1, 2, 4, 8])
@@ -165,3 +160,23 @@ def test_decode_context_parallelism_cuts_the_cache_it_reads() -> None:
 def test_group_members_inside_one_domain(members: int, stride: int, domain: int, inside: int) -> None:
     span = group_span(np.array([members]), stride, domain)
     assert (span.members[0], span.inside[0]) == (members, inside)
+
+
+def hop_s(setting: Setting, **degrees: int) -> float:
+    """Time of one hop between stages."""
+    step = StepModel(setting=setting, layouts=layouts_of(**degrees)).cost(decode_load(64 * ONE, 500 * ONE))
+    return float(step.parts_s["pipeline"][0]) / (degrees["pp"] - 1)
+
+
+def test_a_hop_inside_a_node_is_cheaper_than_one_between_nodes() -> None:
+    setting = setting_of(LLAMA_70B)
+    assert hop_s(setting, tp=4, pp=2) < hop_s(setting, tp=8, pp=2)
+    assert hop_s(setting, tp=1, pp=8) == pytest.approx(hop_s(setting, tp=4, pp=2))
+
+
+@pytest.mark.xfail(
+    strict=True, reason="hops of a pipeline that spans nodes are all priced as hops inside a node"
+)
+def test_a_pipeline_over_two_nodes_pays_for_its_hop_between_them() -> None:
+    setting = setting_of(LLAMA_70B)
+    assert 3 * hop_s(setting, tp=4, pp=4) > 3 * hop_s(setting, tp=4, pp=2)
