@@ -113,7 +113,23 @@ def source_lists() -> str:
         rows = [f"| {d} | {p['kind']} | {p['source']} |" for d, p in book["rows"].items()]
         head = f"### prices.json: {book['name']}, {book['date']}\n"
         parts += [head, "| device | kind | source |", "|---|---|---|", *rows, ""]
-    return "\n".join([*parts, "### models/\n", *model_sources()])
+    return "\n".join([*device_table(), *parts, "### models/\n", *model_sources()])
+
+
+def device_table() -> list[str]:
+    """Main figures of every device, and which of its fields are assumed."""
+    from models import catalog
+    from models.units import GB, GIB, TFLOP
+
+    rows = [
+        f"| `{d.id}` | {d.peak_flop_per_s['bf16'] / TFLOP:,.0f} | {d.memory_bytes / GIB:.1f} "
+        f"| {d.memory_bytes_per_s / GB:,.0f} | {d.scale_up_bytes_per_s / GB:,.0f} "
+        f"| {d.scale_out_bytes_per_s / GB:g} "
+        f"| {', '.join(name for name, s in d.sources.items() if s.kind == 'assumed')} |"
+        for d in catalog.devices()
+    ]
+    units = "bf16 [TFLOP/s] | memory [GiB] | memory [GB/s] | scale-up [GB/s] | scale-out [GB/s]"
+    return ["### Devices\n", f"| device | {units} | assumed |", "|---|--:|--:|--:|--:|--:|---|", *rows, ""]
 
 
 def model_sources() -> list[str]:
@@ -121,7 +137,8 @@ def model_sources() -> list[str]:
     from models import catalog
 
     texts = {catalog.model(name).source.replace(name, "<id>") for name in catalog.model_ids()}
-    return [f"* {text} ({len(catalog.model_ids())} presets)" for text in sorted(texts)]
+    named = ", ".join(f"`{name}`" for name in catalog.model_ids())
+    return [*(f"* {text}" for text in sorted(texts)), f"\n{named}"]
 
 
 def replaced(page: str, name: str, block: str) -> str:

@@ -5,6 +5,7 @@ import numpy as np
 from models.errors import InvalidInput
 from models.scenario import Scenario
 from planner.fleet_program import Columns
+from planner.setting import Site
 from planner.traffic import Traffic
 
 
@@ -25,6 +26,25 @@ def check_sizing(scenario: Scenario) -> None:
                 "max_goodput has no limit on a pool with nodes: null",
                 pointer=f"/cluster/pools/{i}/nodes",
                 hint="Maybe give nodes, a cap under limits, or the objective min_devices or min_cost.",
+            )
+
+
+def check_prices(scenario: Scenario, sites: list[Site]) -> None:
+    """Refuse a question about money over a device without a price.
+
+    Raises
+    ------
+    InvalidInput
+        ``min_cost`` or ``limits.usd_per_hour`` with a pool nobody has priced.
+    """
+    if "min_cost" not in scenario.objectives and scenario.limits.usd_per_hour is None:
+        return
+    for i, site in enumerate(sites):
+        if site.price_usd_per_hour is None:
+            raise InvalidInput(
+                f"device {site.device.id} has no price, and the objective or a limit asks for money",
+                pointer=f"/cluster/pools/{i}/price_usd_per_device_hour",
+                hint="Maybe give price_usd_per_device_hour for this pool.",
             )
 
 

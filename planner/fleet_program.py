@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.errors import InvalidInput
 from models.scenario import Scenario
 from planner.placement import site_bins
 from planner.pricing import Priced
@@ -146,7 +145,7 @@ def translate(
         tie_break=_plainness(columns),
         tiling=_tiling(sites, columns),
     )
-    objectives = tuple(_objective(name, scenario, columns) for name in scenario.objectives)
+    objectives = tuple(_objective(name, columns) for name in scenario.objectives)
     return Translated(
         fleet=fleet, objectives=objectives, columns=columns, channels=channels, supplies=supplies,
         resources=names, links=links,
@@ -202,7 +201,7 @@ def _resources(
     if caps.watt is not None:
         add("limit:watt", columns.watt, caps.watt)
     if caps.usd_per_hour is not None:
-        add("limit:usd_per_hour", priced_usd(scenario, columns), caps.usd_per_hour)
+        add("limit:usd_per_hour", columns.usd_per_hour, caps.usd_per_hour)
     return tuple(names), np.stack(uses), np.array(limits)
 
 
@@ -260,30 +259,11 @@ def _links(
     return kept, moved[bounded], limit[bounded]
 
 
-def priced_usd(scenario: Scenario, columns: Columns) -> np.ndarray:
-    """Money per hour of every column.
-
-    Raises
-    ------
-    InvalidInput
-        A device without a price takes part.
-    """
-    missing = np.isnan(columns.usd_per_hour)
-    if missing.any():
-        setting = columns.priced[int(columns.block[int(np.argmax(missing))])].setting
-        raise InvalidInput(
-            f"device {setting.site.device.id} has no price, and the objective or a limit asks for money",
-            pointer=f"/cluster/pools/{setting.pool_index}/price_usd_per_device_hour",
-            hint="Maybe give price_usd_per_device_hour for this pool.",
-        )
-    return columns.usd_per_hour
-
-
-def _objective(name: str, scenario: Scenario, columns: Columns) -> program.Objective:
+def _objective(name: str, columns: Columns) -> program.Objective:
     if name == "max_goodput":
         return program.max_goodput()
     if name == "min_cost":
-        return program.min_cost(priced_usd(scenario, columns))
+        return program.min_cost(columns.usd_per_hour)
     if name == "min_devices":
         return program.min_cost(columns.devices.astype(float))
     if name == "min_power":

@@ -18,7 +18,7 @@ from models.plan import Certificate, Infeasibility, Objective, Plan, RankedPlans
 from models.scenario import Scenario
 from planner import certificate_file
 from planner.candidates import Candidates, enumerate_candidates, price_candidates
-from planner.demand import check_sizing, demands
+from planner.demand import check_prices, check_sizing, demands
 from planner.fleet_program import Translated, gather, translate
 from planner.infeasibility import explain_missing, explain_shortage, without_candidates
 from planner.ranking import rank_plans
@@ -85,6 +85,19 @@ def plan(
     return _answer(question, clock, ranking=ranking, plans=plans, undominated=needed)
 
 
+def validate(scenario: Scenario) -> None:
+    """Refuse at once what pricing would refuse later: unknown names, missing prices, unbounded clusters.
+
+    Raises
+    ------
+    InvalidInput
+        With the pointer of the field.
+    """
+    sites, _, _ = settings(scenario)
+    check_sizing(scenario)
+    check_prices(scenario, sites)
+
+
 def is_feasible(scenario: Scenario) -> bool:
     """Whether any plan exists: prices and solves for one, without ranking."""
     question = _price(scenario, _silent)
@@ -100,6 +113,7 @@ def _price(scenario: Scenario, tell: Progress) -> Question:
     tell("validating", {})
     sites, _, found = settings(scenario)
     check_sizing(scenario)
+    check_prices(scenario, sites)
     traffic = [traffic_of(d.workload) for d in scenario.deployments]
     tell("enumerating", {})
     enumerated = enumerate_candidates(scenario, sites, found)

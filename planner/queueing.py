@@ -24,11 +24,14 @@ Statistic = float | str
 
 def mean_wait_s(utilisation_frac: Array, service_s: Array, arrival_cv: float, service_cv: float) -> Array:
     """Mean wait before one server [s]; infinite at full load."""
+    variation = (arrival_cv**2 + service_cv**2) / 2.0
+    if variation == 0.0:
+        # a fully regular stream does not queue below full load
+        return np.zeros(np.broadcast_shapes(np.shape(utilisation_frac), np.shape(service_s)))
     busy = np.clip(utilisation_frac, 0.0, 1.0)
-    with np.errstate(divide="ignore"):
-        factor = np.where(busy < 1.0, busy / np.maximum(1.0 - busy, 1e-12), np.inf)
-    wait: Array = factor * (arrival_cv**2 + service_cv**2) / 2.0 * service_s
-    return np.where(service_s > 0, wait, 0.0)
+    factor = np.where(busy < 1.0, busy / np.maximum(1.0 - busy, 1e-12), np.inf)
+    wait: Array = factor * variation * np.maximum(service_s, 1e-300)
+    return wait
 
 
 def wait_s(statistic: Statistic, mean_s: Array, utilisation_frac: Array) -> Array:

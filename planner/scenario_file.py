@@ -60,7 +60,7 @@ def _with_model(deployment: Any, base: Path | None, pointer: str) -> Any:
 
 def _load(path: Path, pointer: str) -> Any:
     try:
-        return document.read(path.read_bytes())
+        return document.read(path.read_bytes(), drop_non_finite=True)
     except OSError as error:
         raise InvalidInput(
             f"{path} cannot be read: {error.strerror}",

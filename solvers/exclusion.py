@@ -41,7 +41,10 @@ def largest_counts(fleet: Fleet, bounds: Floats) -> Floats:
     holders = np.zeros((uses.n_rows, n))
     np.add.at(holders, (uses.row_of, identity), 1.0)
     least = np.where((holders == member) & (least > 0), least, np.inf)
-    room = np.where(np.isfinite(least), np.floor(fleet.limit[:, None] / least * (1 + ROUNDING)), np.inf)
+    bounded = np.isfinite(least) & np.isfinite(fleet.limit)[:, None]
+    room = np.where(
+        bounded, np.floor(fleet.limit[:, None] / np.where(bounded, least, 1.0) * (1 + ROUNDING)), np.inf
+    )
     return np.asarray(np.minimum(largest, room.min(axis=0, initial=np.inf)), dtype=np.float64)
 
 

@@ -45,6 +45,8 @@ LEVEL_ROUNDING = 1e-8
 """Gap that rounding alone can leave."""
 SHORTFALL = 1e-6
 """Share of a demand that rounding may leave unserved."""
+TIE_BREAK_NODES = 1
+"""Nodes spent on the tie-break; proving the plainest of many equal plans can cost more than finding them."""
 SETTLED = 1e-6
 """Rounding allowed to a linear bound before the next whole number is taken as the integer bound."""
 
@@ -203,7 +205,8 @@ class _Search:
         for _ in range(len(self.objectives) + 1):
             result, variables = self._level(tuple(held), kept[0].x if kept else None, until_s)
             first = first or result
-            proven = proven and result.status is Status.OPTIMAL
+            # the tie-break only makes an answer plainer: it need not be proven
+            proven = proven and (result.status is Status.OPTIMAL or len(held) == len(self.objectives))
             if result.x is None or not self._is_plan(held, result):
                 break
             kept = (result, variables)
@@ -237,7 +240,9 @@ class _Search:
             if self._is_settled(program, padded, left_s):
                 value = program.objective(padded)
                 return Result(status=Status.OPTIMAL, x=padded, objective=value, bound=value, wall_s=0.0), v
-        return self.backend.solve(program, time_limit_s=left_s, gap=self.gap), v
+        nodes = TIE_BREAK_NODES if len(held) == len(self.objectives) else None
+        hint = None if point is None else padded
+        return self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes), v
 
     def _is_settled(self, program: Program, point: Floats, time_limit_s: float) -> bool:
         """Whether the linear bound already proves the last level's point the best.

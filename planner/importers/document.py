@@ -41,8 +41,11 @@ _StrictLoader.yaml_implicit_resolvers = {
 }
 
 
-def read(text: str | bytes) -> Any:
+def read(text: str | bytes, *, drop_non_finite: bool = False) -> Any:
     """Plain value of one document.
+
+    ``drop_non_finite`` reads NaN and infinities as null: some published model configurations carry them in
+    fields nobody plans with.
 
     Raises
     ------
@@ -62,8 +65,18 @@ def read(text: str | bytes) -> Any:
     value = _read_json(text) if stripped[:1] in ("{", "[") else None
     if value is None:
         value = _read_yaml(text)
+    if drop_non_finite:
+        value = _without_non_finite(value)
     check(value)
     return value
+
+
+def _without_non_finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_non_finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_non_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read_json(text: str) -> Any:

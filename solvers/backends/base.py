@@ -23,9 +23,19 @@ class Backend(Protocol):
         ...
 
     def solve(
-        self, program: Program, *, time_limit_s: float, gap: float, hint: Floats | None = None
+        self,
+        program: Program,
+        *,
+        time_limit_s: float,
+        gap: float,
+        hint: Floats | None = None,
+        nodes: int | None = None,
     ) -> Result:
-        """Solve to a relative gap or to the time limit, starting from ``hint`` [columns] where given."""
+        """Solve to a relative gap or to a limit, starting from ``hint`` [columns] where given.
+
+        ``nodes`` bounds the branch-and-bound nodes: a limit that, unlike time, gives equal answers on every
+        machine. A backend may ignore it.
+        """
         ...
 
     def solve_lp(self, program: Program, *, time_limit_s: float) -> Result:

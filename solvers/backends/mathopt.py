@@ -42,14 +42,22 @@ class MathOptBackend:
         return f"{_LABEL[self.mip]} via OR-Tools MathOpt {_version()}"
 
     def solve(
-        self, program: Program, *, time_limit_s: float, gap: float, hint: Floats | None = None
+        self,
+        program: Program,
+        *,
+        time_limit_s: float,
+        gap: float,
+        hint: Floats | None = None,
+        nodes: int | None = None,
     ) -> Result:
-        """Solve to a relative gap or to the time limit."""
+        """Solve to a relative gap, to the time limit or to a number of nodes."""
         if not program.integer.any():
             return self.solve_lp(program, time_limit_s=time_limit_s)
         started = time.perf_counter()
         small, scaling = scaled(program)
         parameters = _parameters(self.mip, time_limit_s, gap * GAP_MARGIN)
+        if nodes is not None:
+            parameters.node_limit = nodes
         with clean_stdout():
             answer = _call(small, self.mip, parameters, None if hint is None else scaling.scaled_point(hint))
         x = _point(answer, program, scaling)

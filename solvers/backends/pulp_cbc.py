@@ -42,7 +42,13 @@ class PulpCbcBackend:
         return f"CBC via PuLP {_version()}"
 
     def solve(
-        self, program: Program, *, time_limit_s: float, gap: float, hint: Floats | None = None
+        self,
+        program: Program,
+        *,
+        time_limit_s: float,
+        gap: float,
+        hint: Floats | None = None,
+        nodes: int | None = None,
     ) -> Result:
         """Solve to a relative gap or to the time limit; CBC ignores the hint."""
         if not program.integer.any():
