@@ -1,9 +1,12 @@
-"""How many values one document may hold: checking a value costs more than sending it."""
+"""What any stored document keeps to: not too many values, and texts that every database can hold."""
 
-from models.errors import TooLarge
+from typing import Any
+
+from api.pointing import token
+from models.errors import InvalidInput, TooLarge
 
 MAX_VALUES = 200_000
-"""Five thousand predict rows hold about 175,000."""
+"""Checking a value costs more than sending it; five thousand predict rows hold about 175,000."""
 
 
 def check_values(text: str) -> None:
@@ -18,3 +21,22 @@ def check_values(text: str) -> None:
         raise TooLarge(
             f"the document holds more than {MAX_VALUES:,} values", hint="Maybe send it in several parts."
         )
+
+
+def check_texts(value: Any, pointer: str = "") -> None:
+    """Refuse NUL characters, which PostgreSQL cannot store; the depth was bounded on reading.
+
+    Raises
+    ------
+    InvalidInput
+        With the pointer of the text, or of the object whose key holds one.
+    """
+    if isinstance(value, str) and "\0" in value:
+        raise InvalidInput("the text holds a NUL character", pointer=pointer)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            check_texts(key, pointer)
+            check_texts(item, f"{pointer}/{token(key)}")
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            check_texts(item, f"{pointer}/{i}")

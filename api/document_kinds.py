@@ -41,8 +41,8 @@ class StoredPrices:
 
 
 def check_scenario(document: Any) -> Any:
-    """A whole scenario, with every model, device and price book looked up; all unknown names are told."""
-    from planner import scenario_file
+    """A whole scenario: all unknown names are told at once, then what pricing would refuse later."""
+    from planner import pipeline, scenario_file
     from planner.setting import resolve_model, resolve_site
 
     scenario = scenario_file.from_document(document)
@@ -55,6 +55,7 @@ def check_scenario(document: Any) -> Any:
     if faults:
         first = faults[0]
         raise InvalidInput(first.detail, pointer=first.pointer, hint=first.hint, faults=tuple(faults))
+    pipeline.validate(scenario)
     return codec.to_plain(scenario)
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from api.guard import SECURITY_HEADERS
 from api.problems import Problem, problem_response
@@ -15,6 +16,7 @@ from solvers.errors import InvalidInstance
 
 log = logging.getLogger(__name__)
 REST_PREFIX = "/v1"
+METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
 def install(app: FastAPI) -> None:
@@ -41,7 +43,21 @@ def _http(request: Request, error: Exception) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here",
     }
     detail = words.get(HTTPStatus(error.status_code), str(error.detail))
-    return _told(request, Problem(error.status_code, detail, headers=error.headers))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
+    return _told(request, Problem(error.status_code, detail, headers=headers))
+
+
+def _methods_at(request: Request) -> set[str]:
+    """Every method some route has at this path; the router names those of the first one only."""
+    asked = [(method, {**request.scope, "method": method}) for method in METHODS]
+    found = {
+        method
+        for method, scope in asked
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    }
+    return found | ({"HEAD"} if "GET" in found else set())
 
 
 def _parameters(request: Request, error: Exception) -> Response:

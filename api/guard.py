@@ -1,4 +1,4 @@
-"""What every request passes first: size of the body, host it is addressed to, security headers out."""
+"""What every request passes first: size of the body, host it is addressed to, HEAD, security headers out."""
 
 import re
 from http import HTTPStatus
@@ -19,6 +19,9 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+ENDLESS = "/events"
+"""Bodies that last as long as a job are not made only to be dropped."""
 
 _PORT = re.compile(r":[0-9]*$")
 
@@ -41,6 +44,8 @@ class Guard:
         if refusal is not None:
             await problem_response(refusal)(scope, receive, protected)
             return
+        if scope.get("method") == "HEAD" and not scope["path"].endswith(ENDLESS):
+            scope, protected = {**scope, "method": "GET"}, _without_body(protected)
         await self._app(scope, self._counted(receive), protected)
 
     def _refusal(self, headers: Headers) -> Problem | None:
@@ -72,6 +77,17 @@ class Guard:
             f"the body has more than {self._max_body_bytes} bytes",
             headers={"Connection": "close"},
         )
+
+
+def _without_body(send: Send) -> Send:
+    """Headers as of a GET; the body is made and dropped."""
+
+    async def headless(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return headless
 
 
 def _with_headers(send: Send) -> Send:

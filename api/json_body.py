@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from api.document_bounds import check_values
+from api.pointing import token
 from api.problems import Problem
 from models.errors import InvalidInput, TooLarge
 
@@ -19,6 +20,13 @@ async def _json_object(request: Request) -> dict[str, Any]:
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"the body is {kind[:100]!r}" if kind else "the body has no Content-Type",
             hint="Maybe send the header Content-Type: application/json.",
+        )
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"the body is encoded with {coding[:100]!r}",
+            hint="Maybe send it as it is, without Content-Encoding.",
         )
     value = await run_in_threadpool(read_json, await request.body())
     if not isinstance(value, dict):
@@ -45,8 +53,12 @@ def read_json(data: bytes) -> Any:
         raise
     except UnicodeEncodeError:
         raise InvalidInput("a text holds half of a surrogate pair") from None
-    except ValueError as error:
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"the body is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except json.JSONDecodeError as error:
         raise InvalidInput(f"the body is not JSON: {error}") from None
+    except ValueError:  # Python turns no text of that many digits into a number
+        raise TooLarge("a number has too many digits") from None
     return value
 
 
@@ -72,7 +84,7 @@ def only_keys(body: dict[str, Any], required: set[str], optional: set[str]) -> N
     faults = [Fault(pointer=f"/{key}", detail="missing") for key in sorted(required - body.keys())]
     known = ", ".join(sorted(required | optional))
     faults += [
-        Fault(pointer=f"/{key}", detail="unknown key", hint=f"Maybe one of: {known}")
+        Fault(pointer=f"/{token(key)}", detail="unknown key", hint=f"Maybe one of: {known}")
         for key in sorted(body.keys() - required - optional)
     ]
     if faults:

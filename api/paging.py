@@ -12,9 +12,13 @@ Cursor = Annotated[
     str | None,
     Query(
         max_length=120,
-        pattern=r"^[a-z]+-[0-9a-f]+(/[0-9]{1,6})?$",
+        pattern=r"^[a-z]+-[0-9a-f]+$",
         description="next of the page before.",
     ),
+]
+PlanCursor = Annotated[
+    str | None,
+    Query(max_length=120, pattern=r"^job-[0-9a-f]+/[0-9]{1,6}$", description="next of the page before."),
 ]
 DEFAULT_LIMIT = 50
 

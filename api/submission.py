@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from api.document_bounds import check_texts
 from api.document_kinds import check_scenario
 from api.problems import Problem, not_found
 from api.references import resolve
@@ -22,6 +23,7 @@ def checked_scenario(services: Services, document: Any) -> tuple[Any, dict[str, 
     """A scenario with its references replaced and every field checked, and the revisions it used."""
     if not isinstance(document, dict):
         raise InvalidInput("a scenario is a JSON object")
+    check_texts(document)
     with services.database.reading() as session:
         resolved, used = resolve(document, DocumentRepository(session).get)
     return check_scenario(resolved), used

@@ -43,18 +43,18 @@ class DocumentRepository:
         return self._append(row, name, body, refs)
 
     def revise(
-        self, kind: str, document_id: str, name: str, body: Any, *, refs: dict[str, int], expected: int
+        self, kind: str, document_id: str, name: str, body: Any, *, refs: dict[str, int], expected: int | None
     ) -> Document | None:
-        """Append a revision to what is at revision ``expected``; None where it is not (any more)."""
+        """Append a revision; None where there is no document, or it is not at revision ``expected``."""
         changed = self._session.execute(
             update(DocumentRow)
             .where(
                 DocumentRow.id == document_id,
                 DocumentRow.kind == kind,
-                DocumentRow.revision == expected,
+                DocumentRow.revision == (DocumentRow.revision if expected is None else expected),
                 DocumentRow.deleted_at.is_(None),
             )
-            .values(revision=expected + 1, name=name, updated_at=now())
+            .values(revision=DocumentRow.revision + 1, name=name, updated_at=now())
             .returning(DocumentRow.id)
         ).scalar()
         if changed is None:

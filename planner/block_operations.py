@@ -12,7 +12,7 @@ import numpy as np
 
 from models.blocks.base import Core, Ffn, Mixer, Projection
 from models.blocks.moe import MoeFfn
-from models.cost.base import Array, CollectiveKind, Operation, OperationKind, Span
+from models.cost.base import Array, CollectiveKind, Operation, OperationKind
 from models.memory import expert_slots, kv_bytes_per_token, padded_expert_parameters, shard_frac
 from models.precision import KV_BYTES, WEIGHT_BYTES
 from planner.cost_graph import Node
@@ -173,8 +173,8 @@ class BlockPricer:
         if np.any(layouts.cp > 1):
             held = (load.prefill_prior_tokens + load.prefill_tokens) * self._cache_bytes(core) * layouts.dcp
             held = held * (load.prefill_tokens > 0)
-            gather_s = self.collective("all_gather", held, layouts.cp, layouts.tp)
-            hop_s = self.collective("send", held / layouts.cp, layouts.cp, layouts.tp)
+            gather_s = self.collective("all_gather", held, "cp")
+            hop_s = self.collective("send", held / layouts.cp, "cp")
             # a ring hides its hops behind attention; an all-gather does not, but has fewer launches
             ring_s = np.maximum((layouts.cp - 1) * hop_s - core_s, 0.0) + hop_s
             yield Node(name="cp_exchange", part="context", is_collective=True), np.minimum(gather_s, ring_s)
@@ -182,8 +182,8 @@ class BlockPricer:
             # width of a query: half of what a pair multiplies, 2 FLOP per element
             width = core.decode_flop_per_pair / 4.0 / layouts.tp
             sent = load.decode_sequences * width * layouts.dcp * ACTIVATION_BYTES
-            seconds = self.collective("all_gather", sent, layouts.dcp, 1)
-            seconds = seconds + self.collective("reduce_scatter", sent, layouts.dcp, 1)
+            seconds = self.collective("all_gather", sent, "dcp")
+            seconds = seconds + self.collective("reduce_scatter", sent, "dcp")
             yield Node(name="dcp_exchange", part="context", is_collective=True), seconds
 
     # ---- experts
@@ -223,14 +223,14 @@ class BlockPricer:
         """Tokens to experts and back: all-gather and reduce-scatter, or all-to-all where it is quicker."""
         layouts, hidden = self.layouts, ffn.expert_width(self.setting.spec.hidden_size)
         whole = tokens * hidden * ACTIVATION_BYTES
-        gathered_s = self.collective("all_gather", whole, spread, layouts.tp)
-        gathered_s = gathered_s + self.collective("reduce_scatter", whole, spread, layouts.tp)
+        gathered_s = self.collective("all_gather", whole, "spread")
+        gathered_s = gathered_s + self.collective("reduce_scatter", whole, "spread")
         ranks_hit = layouts.ep * -np.expm1(ffn.top_k * np.log1p(-1.0 / np.maximum(layouts.ep, 1.0 + 1e-9)))
         sent = tokens / layouts.stage_devices * ranks_hit * hidden
-        direct_s = self.collective("all_to_all", sent * DISPATCH_BYTES, layouts.ep, 1)
-        direct_s = direct_s + self.collective("all_to_all", sent * ACTIVATION_BYTES, layouts.ep, 1)
+        direct_s = self.collective("all_to_all", sent * DISPATCH_BYTES, "ep")
+        direct_s = direct_s + self.collective("all_to_all", sent * ACTIVATION_BYTES, "ep")
         own = self.tokens * hidden * ACTIVATION_BYTES
-        direct_s = direct_s + self.collective("all_gather", own, layouts.tp, 1)
+        direct_s = direct_s + self.collective("all_gather", own, "tp")
         whole_experts = (layouts.ep > 1) & (layouts.moe_tp == 1)
         best = np.where(whole_experts, np.minimum(gathered_s, direct_s), gathered_s)
         exchanged: Array = np.where(spread > 1, best, 0.0)
@@ -243,10 +243,10 @@ class BlockPricer:
         if not np.any(self.layouts.tp > 1):
             return
         payload = self.tokens * self.setting.spec.hidden_size * ACTIVATION_BYTES
-        whole_s = self.collective("all_reduce", payload, self.layouts.tp, 1)
+        whole_s = self.collective("all_reduce", payload, "tp")
         if np.any(self.layouts.sequence_parallel):
-            split_s = self.collective("reduce_scatter", payload, self.layouts.tp, 1)
-            split_s = split_s + self.collective("all_gather", payload, self.layouts.tp, 1)
+            split_s = self.collective("reduce_scatter", payload, "tp")
+            split_s = split_s + self.collective("all_gather", payload, "tp")
             whole_s = np.where(self.layouts.sequence_parallel, split_s, whole_s)
         yield Node(name="all_reduce", part="all_reduce", is_collective=True), whole_s
 
@@ -259,18 +259,11 @@ class BlockPricer:
             else:
                 yield node, seconds
 
-    def collective(self, kind: CollectiveKind, payload: Array, members: Array, stride: Array | int) -> Array:
-        """Time of a collective of ``members`` ranks, neighbours ``stride`` devices apart [s]."""
-        span = group_span(members, stride, self.setting.site.fabric)
-        busy = payload > 0
+    def collective(self, kind: CollectiveKind, payload: Array, group: str) -> Array:
+        """Time of a collective over a group of ranks, by its name in :meth:`Layouts.span` [s]."""
+        span = self.layouts.span(group, self.setting.site.fabric)
         seconds = self.setting.cost.collective_s(self.setting.site.device, kind, payload, span)
-        return np.where(busy, seconds, 0.0)
-
-
-def group_span(members: Array, stride: Array | int, fabric: int) -> Span:
-    """Members of a group whose neighbours sit ``stride`` devices apart, and how many share a domain."""
-    inside = np.clip(fabric // np.maximum(stride, 1), 1, members)
-    return Span(members=np.asarray(members, dtype=np.float64), inside=np.asarray(inside, dtype=np.float64))
+        return np.where(payload > 0, seconds, 0.0)
 
 
 def _visible(core: Core, context_tokens: Array) -> Array:

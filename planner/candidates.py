@@ -9,7 +9,7 @@ from models.architecture import ModelSpec
 from models.scenario import ROLES, Role, Scenario
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts, enumerate_layouts
-from planner.pricing import Priced, RolePricing, Unloaded, lighter_loads, price
+from planner.pricing import Priced, RolePricing, Unloaded, lighter_loads, price, token_budgets
 from planner.setting import Setting, Site
 from planner.traffic import Traffic
 
@@ -45,18 +45,20 @@ def price_candidates(
     """Highest sustained load of every layout in every role."""
     out = Candidates()
     for setting, layouts, looked_at, dropped in enumerated:
-        out.looked_at += looked_at
-        out.dropped.update(dropped)
+        mine, confidence = traffic[setting.deployment_index], scenario.options.slo_confidence
+        roles = _roles(scenario, sites, setting, mine)
+        variants = _variants(setting, roles)
+        out.looked_at += looked_at * variants
+        out.dropped.update({rule: n * variants for rule, n in dropped.items()})
         if not len(layouts):
             continue
-        mine, confidence = traffic[setting.deployment_index], scenario.options.slo_confidence
         alike: dict[HandOver | None, RolePricing] = {}
-        for role, hand_over in _roles(scenario, sites, setting, mine):
+        for role, hand_over in roles:
             # caches sent to different pools at one speed cost the same
             speed = replace(hand_over, to_pool=-1) if hand_over else None
             if role != "prefill" or speed not in alike:
                 alike[speed] = price(setting, role, layouts, mine, hand_over, confidence)
-                _note(out, setting, role, alike[speed])
+            _note(out, setting, role, alike[speed])
             result = alike[speed]
             if result.priced is not None:
                 out.priced.append(replace(result.priced, hand_over=hand_over))
@@ -71,6 +73,11 @@ def _note(out: Candidates, setting: Setting, role: Role, result: RolePricing) ->
     out.dropped.update({name: n for name, n in result.dropped.items() if n})
     out.unloaded.setdefault(key, []).append(result.unloaded)
     out.without.setdefault(key, Counter()).update(result.dropped)
+
+
+def _variants(setting: Setting, roles: list[tuple[Role, HandOver | None]]) -> int:
+    """Candidates per layout: one for every role, token budget and pool that caches are sent to."""
+    return sum(len(token_budgets(setting, role)) for role, _ in roles)
 
 
 def roles_of(scenario: Scenario) -> tuple[Role, ...]:

@@ -22,7 +22,7 @@ BURST_SHARE_FRAC = 0.25
 CACHE_AVERAGE_FRAC = 0.6
 """Share of the answer in the cache of an average running sequence, with room for growth (kind fitted)."""
 FULL_FRAC = 0.97
-BISECTIONS = 30
+BISECTIONS = 14
 
 
 @dataclass(frozen=True, kw_only=True)

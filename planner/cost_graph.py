@@ -7,6 +7,7 @@ over a graph of a dozen nodes prices every candidate at once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import networkx as nx
@@ -50,9 +51,15 @@ def block_graph(nodes: Sequence[Node], *, overlap: bool = False) -> Dag:
 def critical_path_s(graph: Dag, seconds: Mapping[str, Array]) -> Array:
     """Longest path through the DAG, elementwise over candidates [s]."""
     finish: dict[str, Array | float] = {}
-    for name in nx.topological_sort(graph):
-        ready: Array | float = 0.0
-        for before in graph.predecessors(name):
-            ready = np.maximum(ready, finish[before])
-        finish[name] = ready + seconds.get(name, 0.0)
+    for name, before in _order(graph):
+        ready: Array | float = finish[before[0]] if before else 0.0
+        for other in before[1:]:
+            ready = np.maximum(ready, finish[other])
+        finish[name] = ready + seconds[name] if name in seconds else ready
     return np.asarray(finish[END], dtype=np.float64)
+
+
+@lru_cache(maxsize=1024)
+def _order(graph: Dag) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Nodes in topological order with their predecessors; graphs are built once and never changed."""
+    return tuple((name, tuple(graph.predecessors(name))) for name in nx.topological_sort(graph))

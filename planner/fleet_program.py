@@ -259,6 +259,34 @@ def _links(
     return kept, moved[bounded], limit[bounded]
 
 
+def named_duals(duals: dict[str, float], translated: Translated, scenario: Scenario) -> dict[str, float]:
+    """Duals of the relaxation under the names of the scenario: pool:h100, demand:chat, limit:watt."""
+    pools = [p.name for p in scenario.cluster.pools]
+    supplies = [
+        ":".join(
+            [
+                scenario.deployments[m].name,
+                role,
+                *([pools[g]] if g >= 0 else []),
+                *([f"to {pools[h]}"] if h >= 0 else []),
+            ]
+        )
+        for m, role, _, g, h in translated.supplies
+    ]
+    families: dict[str, list[str]] = {
+        "inventory": list(translated.resources),
+        "demand": [f"demand:{d.name}" for d in scenario.deployments],
+        "supply": [f"supply:{name}" for name in supplies],
+        "link": [f"link:{pools[a]}-{pools[b]}" for a, b in translated.links],
+    }
+    named: dict[str, float] = {}
+    for key, value in duals.items():
+        family, _, index = key.rstrip("]").partition("[")
+        known = families.get(family)
+        named[known[int(index)] if known and index else key] = value
+    return named
+
+
 def _objective(name: str, columns: Columns) -> program.Objective:
     if name == "max_goodput":
         return program.max_goodput()

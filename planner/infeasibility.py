@@ -17,6 +17,7 @@ from models.scenario import Deployment, Scenario
 from models.workload import Slo
 from planner.candidates import Candidates, roles_of
 from planner.fleet_program import Translated
+from planner.group_run import statistic_name
 from planner.setting import Site
 from solvers.relaxation import Family, explain_infeasibility
 
@@ -78,7 +79,7 @@ def _binding_text(deployment: Deployment, name: str, count: int) -> str:
     limit = deployment.slo.limits()[metric]
     return (
         f"slo.{deployment.name}.{metric}: {count} layouts exceed {limit.limit_s:g} s "
-        f"({limit.percentile}) even without load"
+        f"({statistic_name(limit.percentile)}) even without load"
     )
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.architecture import ModelSpec
 from models.blocks.gqa import GroupedQueryAttention
 from models.blocks.moe import MoeFfn
+from models.cost.base import Span
 from models.parallelism import Parallelism
 from models.precision import BLOCK_OF
 from planner.setting import Setting
@@ -57,6 +58,29 @@ class Layouts:
     def moe_tp(self) -> Ints:
         """Ranks that share one expert."""
         return self.stage_devices // self.ep
+
+    @cached_property
+    def _spans(self) -> dict[tuple[str, int], Span]:
+        return {}
+
+    def span(self, group: str, fabric: int) -> Span:
+        """Members of a group of ranks, and how many share a fabric of ``fabric`` devices.
+
+        Ranks are numbered tp first, then cp, dp, pp: neighbours of a group sit ``stride`` devices apart.
+        """
+        if (group, fabric) not in self._spans:
+            groups: dict[str, tuple[Ints, Ints | int]] = {
+                "tp": (self.tp, 1),
+                "cp": (self.cp, self.tp),
+                "dcp": (self.dcp, 1),
+                "ep": (self.ep, 1),
+                "spread": (self.dp * self.cp, self.tp),
+                "next_stage": (np.full(len(self), 2), self.stage_devices),
+            }
+            members, stride = groups[group]
+            inside = np.clip(fabric // np.maximum(stride, 1), 1, members)
+            self._spans[group, fabric] = Span(members=members.astype(float), inside=inside.astype(float))
+        return self._spans[group, fabric]
 
     def degrees(self) -> dict[str, Ints]:
         """Degrees by name, as the memory formulas take them."""

@@ -19,7 +19,7 @@ from models.scenario import Scenario
 from planner import certificate_file
 from planner.candidates import Candidates, enumerate_candidates, price_candidates
 from planner.demand import check_prices, check_sizing, demands
-from planner.fleet_program import Translated, gather, translate
+from planner.fleet_program import Translated, gather, named_duals, translate
 from planner.infeasibility import explain_missing, explain_shortage, without_candidates
 from planner.ranking import rank_plans
 from planner.setting import Site, settings
@@ -82,7 +82,7 @@ def plan(
         why = explain_shortage(scenario, translated, question.candidates, is_feasible, limit_s)
         return _answer(question, clock, ranking=ranking, undominated=needed, infeasibility=why)
     tell("ranking", {"incumbent": _first(plans), "bound": _finite(ranking.bound), "gap": ranking.gap})
-    return _answer(question, clock, ranking=ranking, plans=plans, undominated=needed)
+    return _answer(question, clock, ranking=ranking, plans=plans, undominated=needed, translated=translated)
 
 
 def validate(scenario: Scenario) -> None:
@@ -151,7 +151,7 @@ def _solve(question: Question, translated: Translated, limit_s: float) -> tuple[
 
 def _answer(  # noqa: PLR0913
     question: Question, clock: "_Clock", *, ranking: Ranking | None = None, plans: list[Plan] | None = None,
-    undominated: int = 0, infeasibility: Infeasibility | None = None,
+    undominated: int = 0, infeasibility: Infeasibility | None = None, translated: Translated | None = None,
 ) -> RankedPlans:  # fmt: skip
     scenario, candidates = question.scenario, question.candidates
     name = scenario.objectives[0]
@@ -171,7 +171,7 @@ def _answer(  # noqa: PLR0913
         objective=Objective(name=name, unit=unit, sense=sense),  # type: ignore[arg-type]
         bound=_finite(ranking.bound) if ranking and not infeasibility else None,
         gap=ranking.gap if ranking and plans else None,
-        certificate=_certificate(ranking, scenario) if ranking and plans else None,
+        certificate=_certificate(ranking, translated, scenario) if ranking and translated and plans else None,
         search=Search(
             candidates=candidates.looked_at, priced=candidates.valid, feasible=feasible,
             undominated=undominated, dropped=dropped, notes=tuple(notes), **clock.read(),
@@ -188,8 +188,9 @@ def _status(ranking: Ranking | None, infeasibility: Infeasibility | None) -> Any
     return names.get(ranking.status, "time_limit")
 
 
-def _certificate(ranking: Ranking, scenario: Scenario) -> Certificate:
-    return Certificate(**certificate(ranking, gap=scenario.options.gap))
+def _certificate(ranking: Ranking, translated: Translated, scenario: Scenario) -> Certificate:
+    proof = certificate(ranking, gap=scenario.options.gap)
+    return Certificate(**{**proof, "lp_duals": named_duals(proof["lp_duals"], translated, scenario)})
 
 
 def _finite(value: float) -> float | None:

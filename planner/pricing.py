@@ -1,7 +1,7 @@
 """Prices candidates: the highest load each sustains within memory and SLO, and why the others fail.
 
-The load of every candidate is found at once by bisection on a logarithmic scale: latencies and memory
-grow with the load, so the feasible loads of a candidate are an interval that starts at zero.
+The load of every candidate is found at once by false position on a logarithmic scale: latencies and
+memory grow with the load, so the feasible loads of a candidate are an interval that starts at zero.
 """
 
 from collections import Counter
@@ -25,7 +25,10 @@ IDLE_BATCH = 1.0 / 64.0
 """Running sequences at which a replica counts as unloaded: what fails here fails at any load."""
 MAX_BATCH = 8192.0
 MAX_UTILISATION_FRAC = 0.98
-BISECTIONS = 12
+ROUGH_STEPS, FINE_STEPS = 7, 6
+TINY, HUGE = 1e-12, 1e12
+STEEPEST = 1.0
+"""Margins are capped at a factor e: near saturation latencies run away and would mislead the secant."""
 PREFILL_SHARE_FRAC = 0.3
 """Share of an end-to-end limit given to the first token in disaggregated serving without a TTFT limit."""
 
@@ -102,27 +105,31 @@ def price(
     confidence: str,
 ) -> RolePricing:
     """Highest sustained load of every layout and token budget of one role."""
-    rows, budgets = _with_budgets(setting, role, layouts)
-    replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
     limits = limits_of(role, setting.deployment.slo, confidence)
-    low, high = load_range(role, rows)
     dropped: Counter[str] = Counter()
+    rows, budgets = _with_budgets(setting, role, layouts, dropped)
+    looked_at = sum(dropped.values()) + len(rows)
+    replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
+    low, high = load_range(role, rows)
     good, unloaded = _possible(replica, low, limits, dropped)
-    picked = np.flatnonzero(good)
-    if not len(picked):
-        return RolePricing(priced=None, looked_at=len(rows), dropped=dropped, unloaded=unloaded)
-    rows, budgets = rows.take(picked), budgets[picked]
+    if not good.any():
+        return RolePricing(priced=None, looked_at=looked_at, dropped=dropped, unloaded=unloaded)
+    rows, budgets, low, high = rows.take(good), budgets[good], low[good], high[good]
     replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
-    load = highest_load(replica, low[picked], high[picked], limits)
-    best = _best_budget(rows, replica.state(load).rate_per_s, budgets)
-    dropped["worse_batch_limits"] += len(picked) - len(best)
-    rows, budgets, load = rows.take(best), budgets[best], load[best]
+    # a prefill step does not depend on the load: more steps cost next to nothing
+    more = 3 if role == "prefill" else 1
+    # a rough bracket tells the best token budget of a layout; only that one is worth a fine load
+    floor, ceiling = bracket_load(replica, low, high, limits, ROUGH_STEPS * more)
+    best = _best_budget(rows, replica.state(floor).rate_per_s, budgets)
+    dropped["worse_batch_limits"] += len(rows) - len(best)
+    rows, budgets = rows.take(best), budgets[best]
     replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
+    load, _ = bracket_load(replica, floor[best], ceiling[best], limits, FINE_STEPS * more)
     priced = Priced(
         setting=setting, role=role, hand_over=hand_over, replica=replica, layouts=rows,
         batched_tokens=budgets, load=load, state=replica.state(load),
     )  # fmt: skip
-    return RolePricing(priced=priced, looked_at=len(good), dropped=dropped, unloaded=unloaded)
+    return RolePricing(priced=priced, looked_at=looked_at, dropped=dropped, unloaded=unloaded)
 
 
 def build_replica(  # noqa: PLR0913
@@ -151,38 +158,65 @@ def load_range(role: Role, layouts: Layouts) -> tuple[Array, Array]:
     return ones * IDLE_BATCH, MAX_BATCH * layouts.pp.astype(float)
 
 
-def _with_budgets(setting: Setting, role: Role, layouts: Layouts) -> tuple[Layouts, Array]:
-    """Every layout with every token budget worth trying; decode needs none but its sequences."""
+def _with_budgets(
+    setting: Setting, role: Role, layouts: Layouts, dropped: Counter[str]
+) -> tuple[Layouts, Array]:
+    """Every useful layout with every token budget worth trying; decode needs none but its sequences."""
+    useful = np.ones(len(layouts), dtype=bool)
     if role == "decode":
+        # context parallelism splits prompts: decode gains nothing from it
         useful = layouts.cp == 1
-        layouts = layouts.take(useful)
-        return layouts, np.full(len(layouts), float(min(setting.engine.batched_tokens_ladder)))
     if role == "prefill":
         # a cache is handed over at once: splitting its copies for decode gains nothing here
-        layouts = layouts.take(layouts.dcp == 1)
-    ladder = np.array(setting.engine.batched_tokens_ladder, dtype=float)
+        useful = layouts.dcp == 1
+    ladder = token_budgets(setting, role)
+    dropped["rule:role"] += int(np.count_nonzero(~useful)) * len(ladder)
+    layouts = layouts.take(useful)
     rows = np.repeat(np.arange(len(layouts)), len(ladder))
     return layouts.take(rows), np.tile(ladder, len(layouts))
 
 
-def feasible(replica: Replica, load: Array, limits: dict[str, SloLimit]) -> Array:
-    """Whether memory, token budget and every limit hold at this load."""
+def token_budgets(setting: Setting, role: Role) -> Array:
+    """Values of ``max_num_batched_tokens`` that a role is tried with."""
+    ladder = np.array(setting.engine.batched_tokens_ladder, dtype=float)
+    return ladder[:1] if role == "decode" else ladder
+
+
+def margin(replica: Replica, load: Array, limits: dict[str, SloLimit]) -> Array:
+    """How far memory, token budget and every limit are from binding: log(limit / value), least of all."""
     state = replica.state(load)
-    good = state.room_frac <= 1.0
+    least = -np.log(np.clip(state.room_frac, TINY, HUGE))
     for metric, limit in limits.items():
-        good = good & (replica.latency(load, state, metric, limit.percentile) <= limit.limit_s)
-    return good
+        value = replica.latency(load, state, metric, limit.percentile)
+        least = np.minimum(least, np.log(limit.limit_s / np.clip(value, TINY, HUGE)))
+    clipped: Array = np.clip(least, -STEEPEST, STEEPEST)
+    return clipped
 
 
-def highest_load(replica: Replica, low: Array, high: Array, limits: dict[str, SloLimit]) -> Array:
-    """Largest feasible load of every candidate, given that ``low`` is feasible."""
+def bracket_load(
+    replica: Replica, low: Array, high: Array, limits: dict[str, SloLimit], steps: int
+) -> tuple[Array, Array]:
+    """Bounds of the largest feasible load of every candidate, given that ``low`` is feasible.
+
+    Both bounds are ``high`` where even that is feasible. Margins fall with the load, smoothly but for
+    kinks, so false position on the logarithms is quick; every fourth step halves the bracket.
+    """
     floor, ceiling = np.log(low), np.log(high)
-    top = feasible(replica, high, limits)
-    for _ in range(BISECTIONS):
-        middle = (floor + ceiling) / 2.0
-        good = feasible(replica, np.exp(middle), limits)
-        floor, ceiling = np.where(good, middle, floor), np.where(good, ceiling, middle)
-    return np.where(top, high, np.exp(floor))
+    above, below = margin(replica, low, limits), margin(replica, high, limits)
+    floor = np.where(below >= 0.0, ceiling, floor)
+    last = np.zeros(floor.shape)
+    for step in range(steps):
+        secant = np.clip(above / np.maximum(above - below, TINY), 0.05, 0.95)
+        middle = floor + (ceiling - floor) * (0.5 if step % 4 == 0 else secant)
+        found = margin(replica, np.exp(middle), limits)
+        good = found >= 0.0
+        side = np.where(good, 1.0, -1.0)
+        # Illinois rule: an end that stays twice loses half its weight, or the other one crawls
+        stuck = side == last
+        above = np.where(good, found, np.where(stuck, above / 2.0, above))
+        below = np.where(good, np.where(stuck, below / 2.0, below), found)
+        floor, ceiling, last = np.where(good, middle, floor), np.where(good, ceiling, middle), side
+    return np.exp(floor), np.exp(ceiling)
 
 
 def _possible(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from planner.group_run import statistic_name
 from planner.pricing import Unloaded
 from planner.setting import Setting
 
@@ -17,6 +18,7 @@ RULES = {
     "rule:experts": "ep does not spread the experts, redundant copies included",
     "rule:engine_ep": "this engine spreads experts over all devices of a stage (tp*cp*dp) or not at all",
     "rule:dense": "dense models take dp = 1 and ep = 1; more copies are replicas",
+    "rule:role": "context parallelism is for prompts, splitting the cache for decode",
     "rule:whole_nodes": "a replica lies inside one scale-up domain or takes whole nodes",
 }
 
@@ -40,5 +42,6 @@ def unloaded_reasons(setting: Setting, dropped: Counter[str], unloaded: Unloaded
         if dropped.get(f"slo:{metric.removesuffix('_s')}"):
             reached = unloaded.latency_s.get(metric)
             value = "" if reached is None else f", {reached:.4g} s"
-            found.append(f"{metric}: over {limit.limit_s:g} s ({limit.percentile}) even without load{value}")
+            asked = f"{limit.limit_s:g} s ({statistic_name(limit.percentile)})"
+            found.append(f"{metric}: over {asked} even without load{value}")
     return found

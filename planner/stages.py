@@ -22,7 +22,8 @@ def layer_partition(
         # the remainder goes to the middle: the ends carry embedding and head
         order = sorted(range(stages), key=lambda s: abs(s - (stages - 1) / 2.0))
         return tuple(base + (s in order[:extra]) for s in range(stages))
-    weights = tuple(kind_bytes(spec, precision)[k] for k in spec.pattern)
+    per_kind = kind_bytes(spec, precision)
+    weights = tuple(per_kind[k] for k in spec.pattern)
     table = spec.embedding_parameters * WEIGHT_BYTES["bf16"]
     return _partition(weights, table, stages)
 

@@ -6,6 +6,7 @@ in flight: a sequence gets its next token after pp times the slowest stage (the 
 to the mean), and a micro-batch travels through all stages and hops.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -14,7 +15,7 @@ import numpy as np
 from models.architecture import LayerKind
 from models.cost.base import Array, Operation
 from models.precision import WEIGHT_BYTES
-from planner.block_operations import ACTIVATION_BYTES, BlockPricer, Weight, group_span
+from planner.block_operations import ACTIVATION_BYTES, BlockPricer, Weight
 from planner.cost_graph import Dag, Node, block_graph, critical_path_s
 from planner.layouts import Ints, Layouts
 from planner.setting import Setting
@@ -32,14 +33,20 @@ class StepCost:
         Slowest stage with its outgoing hop [s]: a full pipeline emits one micro-batch in this time.
     travel_s : Array
         One micro-batch through all stages and hops [s].
-    parts_s : dict[str, Array]
-        Travel time by part: gemm, attention, experts, elementwise, all_reduce, all_to_all, context,
-        head, pipeline, host; adds up to ``travel_s`` unless collectives overlap.
+    parts : callable
+        Makes :attr:`parts_s`; the search prices many steps and asks for few breakdowns.
     """
 
     bottleneck_s: Array
     travel_s: Array
-    parts_s: dict[str, Array]
+    parts: Callable[[], dict[str, Array]]
+
+    @property
+    def parts_s(self) -> dict[str, Array]:
+        """Travel time by part: gemm, attention, experts, elementwise, all_reduce, all_to_all, context,
+        head, pipeline, host; adds up to ``travel_s`` unless collectives overlap.
+        """
+        return self.parts()
 
 
 @lru_cache(maxsize=256)
@@ -69,36 +76,50 @@ class StepModel:
             int(pp): layer_partition(spec, precision, int(pp), even=even) for pp in np.unique(self.layouts.pp)
         }
 
+    @cached_property
+    def _stages(self) -> list[tuple[int, Array, Array]]:
+        """For every pipeline degree: its rows, and layers of each kind per stage."""
+        return [
+            (
+                pp,
+                np.flatnonzero(self.layouts.pp == pp),
+                stage_counts(self.setting.spec, partition).astype(float),
+            )
+            for pp, partition in self.partitions.items()
+        ]
+
     def cost(self, load: StepLoad) -> StepCost:
         """Price one step of every candidate under its load."""
         pricer = BlockPricer(self.setting, self.layouts, load)
-        per_kind, parts = self._layers(pricer)
-        ends, head_parts = self._ends(pricer)
-        hop_s = self._hop(pricer)
-        host_s = self._host(load)
-        bottleneck, travel = self._rounds(per_kind, ends, hop_s)
-        counts = np.array(self.setting.spec.counts(), dtype=np.float64)
-        parts_s = {name: np.tensordot(counts, np.stack(by_kind), 1) for name, by_kind in parts.items()}
-        parts_s |= head_parts
-        parts_s["pipeline"] = hop_s * (self.layouts.pp - 1)
-        parts_s["host"] = host_s
-        return StepCost(bottleneck_s=bottleneck + host_s, travel_s=travel + host_s, parts_s=parts_s)
+        blocks = [self._blocks(pricer, kind) for kind in self.setting.spec.kinds]
+        ends = self._ends(pricer)
+        hop_s, host_s = self._hop(pricer), self._host(load)
+        bottleneck, travel = self._rounds(np.stack([self._layer_s(b) for b in blocks]), ends, hop_s)
 
-    def _layers(self, pricer: BlockPricer) -> tuple[Array, dict[str, list[Array]]]:
-        """Seconds of one layer of each kind ``[kinds, candidates]``, and the same by part."""
-        shape = self.layouts.tp.shape
-        seconds: list[Array] = []
-        parts: dict[str, list[Array]] = {}
-        for k, kind in enumerate(self.setting.spec.kinds):
-            total = np.zeros(shape)
-            for weights in self._blocks(pricer, kind):
-                graph = _graph(tuple(node for node, _ in weights), self.overlap)
-                total = total + critical_path_s(graph, {node.name: s for node, s in weights})
-                for node, s in weights:
-                    row = parts.setdefault(node.part, [np.zeros(shape) for _ in self.setting.spec.kinds])
-                    row[k] = row[k] + s
-            seconds.append(total)
-        return np.stack(seconds), parts
+        def parts() -> dict[str, Array]:
+            found = self._parts(blocks)
+            found["head"] = ends[0] + ends[1]
+            found["pipeline"] = hop_s * (self.layouts.pp - 1)
+            found["host"] = host_s
+            return found
+
+        return StepCost(bottleneck_s=bottleneck + host_s, travel_s=travel + host_s, parts=parts)
+
+    def _layer_s(self, blocks: list[list[Weight]]) -> Array:
+        """Seconds of one layer: its blocks one after the other, each by its critical path."""
+        total = np.zeros(self.layouts.tp.shape)
+        for weights in blocks:
+            graph = _graph(tuple(node for node, _ in weights), self.overlap)
+            total = total + critical_path_s(graph, {node.name: s for node, s in weights})
+        return total
+
+    def _parts(self, kinds: list[list[list[Weight]]]) -> dict[str, Array]:
+        """Seconds of the whole stack by part of the breakdown."""
+        found: dict[str, Array] = {}
+        for count, blocks in zip(self.setting.spec.counts(), kinds, strict=True):
+            for node, seconds in (weight for block in blocks for weight in block):
+                found[node.part] = found.get(node.part, 0.0) + count * seconds
+        return found
 
     @staticmethod
     def _blocks(pricer: BlockPricer, kind: LayerKind) -> list[list[Weight]]:
@@ -106,7 +127,7 @@ class StepModel:
         ffn = [] if kind.ffn is None else [list(pricer.ffn(kind.ffn))]
         return mixer + ffn
 
-    def _ends(self, pricer: BlockPricer) -> tuple[tuple[Array, Array], dict[str, Array]]:
+    def _ends(self, pricer: BlockPricer) -> tuple[Array, Array]:
         """Embedding on the first stage; final norm, head and sampling on the last."""
         spec, tp = self.setting.spec, self.layouts.tp
         load = pricer.load
@@ -122,9 +143,9 @@ class StepModel:
             ),
         )  # fmt: skip
         logits = rows * spec.vocab_size * 4.0
-        gather = pricer.collective("all_gather", logits, tp, 1)
+        gather = pricer.collective("all_gather", logits, "tp")
         sample = self._elementwise(logits * 3.0, rows)
-        return (embed, head + gather + sample), {"head": embed + head + gather + sample}
+        return embed, head + gather + sample
 
     def _elementwise(self, moved: Array, rows: Array) -> Array:
         operation = Operation(kind="vector", format="bf16", flop=moved * 0.0, bytes=moved, rows=rows)
@@ -133,8 +154,7 @@ class StepModel:
     def _hop(self, pricer: BlockPricer) -> Array:
         """Hand-over of the residual stream to the next stage."""
         payload = pricer.tokens * self.setting.spec.hidden_size * ACTIVATION_BYTES
-        stage = self.layouts.stage_devices
-        span = group_span(np.full(stage.shape, 2), stage, self.setting.site.fabric)
+        span = self.layouts.span("next_stage", self.setting.site.fabric)
         hop = self.setting.cost.collective_s(self.setting.site.device, "send", payload, span)
         return np.where(self.layouts.pp > 1, hop, 0.0)
 
@@ -146,11 +166,8 @@ class StepModel:
     def _rounds(self, per_kind: Array, ends: tuple[Array, Array], hop_s: Array) -> tuple[Array, Array]:
         """Slowest stage and total travel, for each pipeline degree in turn."""
         bottleneck, travel = np.zeros(hop_s.shape), np.zeros(hop_s.shape)
-        for pp, partition in self.partitions.items():
-            rows = self.layouts.pp == pp
-            stages = np.tensordot(stage_counts(self.setting.spec, partition), per_kind[:, rows], 1).astype(
-                float
-            )
+        for pp, rows, counts in self._stages:
+            stages = counts @ per_kind[:, rows]
             stages[0] += ends[0][rows]
             stages[-1] += ends[1][rows]
             bottleneck[rows] = stages.max(axis=0) + hop_s[rows]

@@ -202,7 +202,9 @@ class _Search:
         held: list[Level] = []
         kept: tuple[Result, FleetVariables] | None = None
         proven = True
-        for _ in range(len(self.objectives) + 1):
+        # every replica has its price: only goodput leaves room for useless ones in later plans
+        tie_break = not self.found or self.objectives[0].goal is Goal.MAX_GOODPUT
+        for _ in range(len(self.objectives) + tie_break):
             result, variables = self._level(tuple(held), kept[0].x if kept else None, until_s)
             first = first or result
             # the tie-break only makes an answer plainer: it need not be proven

@@ -1,8 +1,10 @@
 """Stacked bars as data: where each part begins, how wide it is, and the letter that ties it to its row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from string import ascii_uppercase
+from string import ascii_lowercase
+
+from planner.explanation import WORDS
 
 COLOURS = 8
 LETTER_NEEDS_PERCENT = 2.5
@@ -30,20 +32,47 @@ class Part:
         return self.start_percent + self.width_percent / 2
 
 
-def stacked(values: Mapping[str, float], colours: Mapping[str, str] | None = None) -> list[Part]:
-    """Parts in the order given; negative ones are shown as nothing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """How a part is shown wherever it occurs."""
+
+    letter: str
+    colour: str
+    words: str
+
+
+def keys(names: Iterable[str], colours: Mapping[str, str] | None = None) -> dict[str, Key]:
+    """One letter and colour per name, so that bars side by side can be compared.
+
+    Lower-case letters: capital ones name the groups of a plan.
+    """
+    return {
+        name: Key(
+            letter=ascii_lowercase[i % len(ascii_lowercase)],
+            colour=(colours or {}).get(name, f"c{i % COLOURS}"),
+            words=WORDS.get(name, name.replace("_", " ")),
+        )
+        for i, name in enumerate(dict.fromkeys(names))
+    }
+
+
+def stacked(values: Mapping[str, float], known: Mapping[str, Key]) -> list[Part]:
+    """Parts in the order of the keys; negative ones are shown as nothing."""
     total = sum(max(value, 0.0) for value in values.values()) or 1.0
     parts, start = [], 0.0
-    for i, (name, value) in enumerate(values.items()):
+    for name, key in known.items():
+        if name not in values:
+            continue
+        value = values[name]
         width = max(value, 0.0) / total * 100
         parts.append(
             Part(
-                letter=ascii_uppercase[i % len(ascii_uppercase)],
-                name=name.replace("_", " "),
+                letter=key.letter,
+                name=key.words,
                 value=value,
                 start_percent=round(start, 3),
                 width_percent=round(width, 3),
-                colour=(colours or {}).get(name, f"c{i % COLOURS}"),
+                colour=key.colour,
             )
         )
         start += width

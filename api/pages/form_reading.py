@@ -45,14 +45,14 @@ class _Typed:
             self.faults.append(FormFault(field=name, detail="this is needed"))
         return self.number(name, whole=whole)
 
-    def pasted(self, name: str) -> Any:
+    def pasted(self, name: str, *, drop_non_finite: bool = False) -> Any:
         """A pasted YAML or JSON text; None where nothing was pasted."""
         text = self.values[name]
         if not text.strip():
             return None
         try:
             check_values(text)
-            return document.read(text)
+            return document.read(text, drop_non_finite=drop_non_finite)
         except InvalidInput as error:
             self.faults.append(FormFault(field=name, detail=error.message, hint=error.hint))
             return None
@@ -87,7 +87,7 @@ def read_form(values: dict[str, str]) -> tuple[Any, list[FormFault]]:
 
 
 def _model(typed: _Typed) -> Any:
-    config = typed.pasted("hf_config")
+    config = typed.pasted("hf_config", drop_non_finite=True)  # some published ones hold Infinity
     return typed.values["model"] if config is None else {"hf_config": config}
 
 

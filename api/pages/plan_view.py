@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from api.pages.bars import Part, stacked
+from api.pages.bars import Part, keys, stacked
 from api.pages.node_map import NodeRow, node_rows
+from api.render.differences import new_groups
 from api.render.plan_table import precision_words
 from api.render.verdict import METRICS, WORDS, Latency, latencies, slo_of
 from models.plan import Group, MemoryBytes, Plan, RankedPlans
 
 MEMORY_COLOURS = {"weights": "c0", "kv_cache": "c1", "activations": "c2", "engine": "c3", "free": "free"}
+MEMORY_KEYS = keys(MEMORY_COLOURS, MEMORY_COLOURS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +27,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """One group with its memory bar."""
+    """One group with its memory bar; ``differs`` where the best plan has no such group."""
 
     letter: str
     group: Group
     memory: list[Part]
+    differs: bool
 
     @property
     def where(self) -> str:
@@ -52,16 +55,24 @@ class PlanView:
 def plan_view(plan: Plan, answer: RankedPlans) -> PlanView:
     """Work out what the page shows."""
     nodes, more = node_rows(plan, answer.scenario)
+    differs = new_groups(plan, answer.plans[0])
+    breakdown = plan.explanation.breakdown_s
+    parts_known = keys(name for parts in breakdown.values() for name in parts)
     return PlanView(
         plan=plan,
         verdicts=[_verdict(plan, name, answer) for name in plan.predicted],
         groups=[
-            GroupView(letter=chr(ord("A") + i % 26), group=group, memory=_memory(group.memory_bytes))
+            GroupView(
+                letter=chr(ord("A") + i % 26),
+                group=group,
+                memory=_memory(group.memory_bytes),
+                differs=differs[i],
+            )
             for i, group in enumerate(plan.groups)
         ],
         steps=[
-            (name.replace("_", " "), sum(parts.values()), stacked(parts))
-            for name, parts in plan.explanation.breakdown_s.items()
+            (name.replace("_", " ").replace("/", " "), sum(parts.values()), stacked(parts, parts_known))
+            for name, parts in breakdown.items()
         ],
         nodes=nodes,
         more_nodes=more,
@@ -86,4 +97,4 @@ def _verdict(plan: Plan, deployment: str, answer: RankedPlans) -> Verdict:
 
 
 def _memory(memory: MemoryBytes) -> list[Part]:
-    return stacked({name: getattr(memory, name) for name in MEMORY_COLOURS}, MEMORY_COLOURS)
+    return stacked({name: getattr(memory, name) for name in MEMORY_KEYS}, MEMORY_KEYS)

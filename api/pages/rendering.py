@@ -30,11 +30,19 @@ def _environment() -> Environment:
         quantities.duration,
         quantities.gibibytes,
         quantities.percent,
+        objective_words,
         precision_words,
         relaxation_words,
     ):
         made.filters[function.__name__] = function
     return made
+
+
+def objective_words(scenario: Any) -> str:
+    """Objectives of a stored scenario, the most important first."""
+    asked = scenario.get("objective", "")
+    names = asked.get("minimize") or [] if isinstance(asked, dict) else [asked]
+    return ", then ".join(str(name).replace("_", " ") for name in names)
 
 
 def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:

@@ -1,9 +1,13 @@
 """A whole answer for the terminal: status, table, reasons, search."""
 
+import re
+import textwrap
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from api.render.infeasible import infeasible_lines
 from api.render.plan_table import plan_table
@@ -14,10 +18,18 @@ from models.plan import RankedPlans
 
 STYLES = {"optimal": "bold green", "feasible": "bold yellow", "infeasible": "bold red"}
 WIDTH_IN_A_PIPE = 132
+LABEL_WIDTH = len("Searched: ")
+
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class _Terminal(Console):
-    """A console that reports a reader gone away as what it is."""
+    """A console that reports a reader gone away as what it is, and takes no orders from names in a file."""
+
+    def render_str(self, text: str, **more: Any) -> Text:
+        """Text without characters that would move the cursor, colour the screen or turn lines around."""
+        return super().render_str(_CONTROL.sub("\ufffd", text), **more)
 
     def on_broken_pipe(self) -> None:
         """Leave the ending to the command."""
@@ -42,7 +54,14 @@ def print_answer(answer: RankedPlans, console: Console) -> None:
         console.print(plan_table(answer))
     if answer.infeasibility is not None:
         console.print("\n".join(escape(line) for line in infeasible_lines(answer.infeasibility)))
-    console.print("\n".join(escape(line) for line in _reasons(answer)), style="dim")
+    for line in _reasons(answer):
+        console.print(escape(_hanging(line, console.width)), style="dim")
+
+
+def _hanging(line: str, width: int) -> str:
+    """A long line wrapped below its text, not below its label."""
+    indent = " " * LABEL_WIDTH
+    return textwrap.fill(line, max(width, 4 * LABEL_WIDTH), subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _reasons(answer: RankedPlans) -> Iterator[str]:
@@ -50,7 +69,7 @@ def _reasons(answer: RankedPlans) -> Iterator[str]:
         best = answer.plans[0]
         yield f"Plan 1:   {best.explanation.bottleneck}"
         yield from (f"  binding {reason}" for reason in best.explanation.binding)
-        yield from (f"  instead {reason}" for reason in best.explanation.why_not)
+        yield from (f"  why not {reason}" for reason in best.explanation.why_not)
         yield from (f"  warning {text}" for text in best.explanation.warnings)
         yield f"Evidence: {best.evidence.kind}{_band_words(best.evidence.error_band_frac)}"
     seen = {verdict.status for plan in answer.plans for verdict in plan.slo.values()}

@@ -3,6 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
+from api.render.differences import new_groups
 from api.render.quantities import amount, dollars, percent
 from api.render.verdict import WORDS, Latency, latencies, slo_of
 from models.plan import Group, Plan, RankedPlans
@@ -33,10 +34,11 @@ def plan_table(answer: RankedPlans) -> Table:
 def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
     """The groups of a plan on the left, its latencies on the right, as many rows as the longer has."""
     several = len(answer.scenario.deployments) > 1
-    left = [_group_cells(group, several) for group in plan.groups]
+    differs = new_groups(plan, answer.plans[0])
+    left = [_group_cells(group, several, new) for group, new in zip(plan.groups, differs, strict=True)]
     right = [cells for name in plan.predicted for cells in _latency_cells(plan, name, answer, several)]
     height = max(len(left), len(right))
-    left += [("", "")] * (height - len(left))
+    left += [(Text(), "")] * (height - len(left))
     right += [("", Text())] * (height - len(right))
     for i, (group, latency) in enumerate(zip(left, right, strict=True)):
         first, last = i == 0, i == height - 1
@@ -52,10 +54,11 @@ def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
         )
 
 
-def _group_cells(group: Group, several: bool) -> tuple[str, str]:
+def _group_cells(group: Group, several: bool, new: bool) -> tuple[Text, str]:
+    """Layout and precision; bold where the best plan has no such group."""
     owner = f"{group.deployment}: " if several else ""
     layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role} on {group.pool}"
-    return layout, precision_words(group.precision)
+    return Text(layout, style="bold" if new else ""), precision_words(group.precision)
 
 
 def precision_words(precision: Precision) -> str:

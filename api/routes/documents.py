@@ -5,10 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Response
 from starlette.responses import JSONResponse
 
+from api.document_bounds import check_texts
 from api.document_kinds import KINDS, DocumentKind
 from api.json_body import JsonObject, only_keys
 from api.openapi import DOCUMENT_PROBLEMS, json_body
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
+from api.pointing import under
 from api.problems import Problem, not_found
 from api.references import MAX_REVISION
 from api.services import Services, Wired
@@ -63,10 +65,10 @@ def router_of(kind: DocumentKind) -> APIRouter:
         name, content, refs = _read(services, kind, request)
         with services.database.writing() as session:
             made = DocumentRepository(session).revise(
-                kind.name, key, name, content, refs=refs, expected=before.revision
+                kind.name, key, name, content, refs=refs, expected=before.revision if if_match else None
             )
         if made is None:
-            raise _outdated(before)
+            raise _outdated(_newest(services, kind, key))
         return _answer(kind, made)
 
     @router.delete("/{key}", status_code=204, operation_id=f"delete_{verb}")
@@ -136,19 +138,19 @@ def _read(services: Services, kind: DocumentKind, request: dict[str, Any]) -> tu
     named_inside = kind.field == "scenario"
     only_keys(request, {kind.field} | ({"name"} - ({"name"} if named_inside else set())), {"name"})
     refs: dict[str, int] = {}
-    try:
+    with under(f"/{kind.field}"):
+        check_texts(request[kind.field])
         if named_inside:
             content, refs = checked_scenario(services, request[kind.field])
         else:
             content = kind.check(request[kind.field])
-    except InvalidInput as error:
-        raise error.under(f"/{kind.field}") from None
     return _name(request.get("name", content["name"] if named_inside else None)), content, refs
 
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_NAME:
         raise InvalidInput(f"a name is a text of 1 to {MAX_NAME} characters", pointer="/name")
+    check_texts(value, "/name")
     return value
 
 

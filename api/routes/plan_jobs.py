@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
+from api.pointing import under
 from api.problems import Problem, not_found
 from api.references import read_revision
 from api.services import Services, Wired
@@ -129,10 +130,8 @@ def _question(services: Services, request: dict[str, Any]) -> tuple[Any, dict[st
         only_keys(request, {"scenario"}, {"scenario_id", "revision"})
         if "revision" in request:
             raise InvalidInput("a revision needs a scenario_id", pointer="/revision")
-        try:
+        with under("/scenario"):
             return checked_scenario(services, request["scenario"])
-        except InvalidInput as error:
-            raise error.under("/scenario") from None
     only_keys(request, {"scenario_id"}, {"revision"})
     key = request["scenario_id"]
     if not isinstance(key, str):

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.openapi import problems
-from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
+from api.paging import DEFAULT_LIMIT, Limit, PlanCursor, page_body
 from api.problems import not_found
 from api.services import Services, Wired
 from db.answers import AnswerRepository
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
 
 @router.get("", operation_id="list_plans", responses=problems(422))
-def listing(services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> dict[str, Any]:
+def listing(services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: PlanCursor = None) -> dict[str, Any]:
     """List plans: newest job first, by rank."""
     with services.database.reading() as session:
         page = AnswerRepository(session).page(limit, cursor)

@@ -5,8 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from api.command_lines import is_command_line, not_read_yet
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
+from api.pointing import under
 from api.services import Wired
 from api.submission import checked_scenario
 from models import codec
@@ -16,8 +18,8 @@ from models.scenario import Scenario
 router = APIRouter(prefix="/v1", tags=["quick"], responses={**BODY_PROBLEMS, **problems(501)})
 _ROWS = json_body("Rows to price; one row on its own gives one answer.", {"rows": []})
 _CHECK = json_body(
-    "A scenario and a configuration: groups, a predict row, or an engine command line.",
-    {"scenario": {}, "config": "vllm serve meta-llama/Meta-Llama-3.1-70B -tp 8"},
+    "A scenario and a configuration: a list of groups, or a predict row.",
+    {"scenario": {}, "config": [{"role": "aggregated", "replicas": 2, "parallelism": {"tp": 8}}]},
 )
 
 
@@ -45,14 +47,12 @@ def check(services: Wired, request: JsonObject) -> dict[str, Any]:
     from planner import check
 
     only_keys(request, {"scenario", "config"}, set())
-    try:
+    with under("/scenario"):
         plain, _ = checked_scenario(services, request["scenario"])
-    except InvalidInput as error:
-        raise error.under("/scenario") from None
     scenario = codec.from_plain(Scenario, plain)
     limit_s = min(scenario.options.time_limit_s, services.settings.check_time_limit_s)
     bounded = replace(scenario, options=replace(scenario.options, time_limit_s=limit_s))
-    try:
+    with under("/config"):
+        if isinstance(request["config"], str) and is_command_line(request["config"]):
+            raise not_read_yet()
         return check.check(bounded, request["config"])
-    except InvalidInput as error:
-        raise error.under("/config") from None

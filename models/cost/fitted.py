@@ -7,7 +7,7 @@ r"""Fitted kernel curves: a launch floor, an efficiency per kernel family, fewer
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ def _table() -> dict[str, Any]:
     return table
 
 
+@lru_cache(maxsize=4096)
 def _row(section: str, *keys: str) -> dict[str, float]:
     """Most specific row that exists: leading keys (the family) are given up first, then the format."""
     rows: dict[str, dict[str, float]] = _table()[section]

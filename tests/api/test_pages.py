@@ -82,7 +82,7 @@ def test_a_pasted_scenario_gives_the_ranked_plans(client: TestClient) -> None:
         "3 × tp2 prefill",
         "near miss",
         "kv cache",
-        "all reduce",
+        "tensor-parallel all-reduce",
         "$40.00",
         "27.9 GiB",
     ):

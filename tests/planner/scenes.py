@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models import catalog, codec
+from models import codec
 from models.hardware import Device
 from models.plan import RankedPlans
 from models.precision import Precision
@@ -14,7 +14,6 @@ from planner import pipeline
 from planner.layouts import Layouts
 from planner.setting import Setting, settings
 from planner.step import StepModel
-from solvers import fleet as program
 
 LLAMA_8B = "meta-llama/Meta-Llama-3.1-8B"
 LLAMA_70B = "meta-llama/Meta-Llama-3.1-70B"
@@ -89,9 +88,15 @@ def best(answer: RankedPlans) -> float:
     return sign * answer.plans[0].objective_value
 
 
+_VALUES: dict[str, float] = {}
+
+
 def solved(asked: Scenario) -> float:
-    """Best objective of a scenario, smaller is better."""
-    return best(pipeline.plan(asked))
+    """Best objective of a scenario, smaller is better; the same scenario is solved once."""
+    key = codec.sha256(asked)
+    if key not in _VALUES:
+        _VALUES[key] = best(pipeline.plan(asked))
+    return _VALUES[key]
 
 
 def setting_of(
@@ -127,19 +132,3 @@ def layouts_of(**degrees: int) -> Layouts:
 def step_model(setting: Setting, **degrees: int) -> StepModel:
     """Step prices of one layout."""
     return StepModel(setting=setting, layouts=layouts_of(**degrees))
-
-
-def priced_fleet(asked: Scenario) -> tuple[pipeline.Question, Any]:
-    """Priced candidates of a scenario and the fleet program over those that the plans may need."""
-    question = pipeline._price(asked, pipeline._silent)
-    return question, pipeline._translate(question)[0]
-
-
-def goal_of(objectives: tuple[program.Objective, ...]) -> program.Goal:
-    """Goal of the first objective."""
-    return objectives[0].goal
-
-
-def h100() -> Device:
-    """The catalogue's H100."""
-    return catalog.device("h100-sxm")

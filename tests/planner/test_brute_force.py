@@ -17,7 +17,9 @@ from tests.planner.scenes import LLAMA_8B, LLAMA_70B, QWEN_MOE, deployment, pool
 BF16, FP8 = {"weights": "bf16"}, {"weights": "fp8", "kv": "fp8"}
 
 
-def case(model: str, devices: int, objective: str, *, precisions: object = (BF16,), **more: object) -> Scenario:
+def case(
+    model: str, devices: int, objective: str, *, precisions: object = (BF16,), **more: object
+) -> Scenario:
     rate = float(more.pop("rate", 3.0))  # type: ignore[arg-type]
     chat = deployment(model=model, rate=rate, precisions=list(precisions))  # type: ignore[call-overload]
     return scenario(
@@ -159,8 +161,7 @@ def test_every_answered_plan_is_among_the_enumerated_ones(name: str) -> None:
             matches = {
                 int(found.fleet.identity_of[c])
                 for c in range(len(found.columns))
-                if describe(found, c)
-                == (group.role, group.precision.weights, group.parallelism)
+                if describe(found, c) == (group.role, group.precision.weights, group.parallelism)
             }
             assert len(matches) == 1
             counts[matches.pop()] += group.replicas

@@ -127,7 +127,7 @@ def test_cuda_graphs_take_no_part_of_the_engine_fraction() -> None:
 
 def test_a_cache_of_known_size_holds_the_published_number_of_tokens() -> None:
     """28.20 GiB hold 184,832 tokens of 163,840 bytes (Mistral-Small-24B, same source)."""
-    assert 184_832 * 163_840 == pytest.approx(28.20 * GIB, rel=1e-3)
+    assert pytest.approx(28.20 * GIB, rel=1e-3) == 184_832 * 163_840
     memory = estimate(ROWS[0])
     assert memory.tokens_per_pool[0] == pytest.approx(memory.kv_pool[0] / 131_072)
 

@@ -116,9 +116,7 @@ def test_more_ranks_than_kv_heads_copy_the_kv_projection_and_nothing_else() -> N
     kind, mixer = spec.kinds[0], spec.kinds[0].mixer
     at = {
         tp: float(
-            layer_weight_bytes(
-                kind, spec, setting.precision, setting.engine, layouts_of(tp=tp).degrees()
-            )[0]
+            layer_weight_bytes(kind, spec, setting.precision, setting.engine, layouts_of(tp=tp).degrees())[0]
         )
         * tp
         for tp in (8, 16)
@@ -183,7 +181,9 @@ def test_a_latent_cache_lies_on_every_tensor_parallel_rank(tp: int) -> None:
     assert core.kv_elements_per_token == 576
     held = sequence_bytes(core, "bf16", 1000.0, layouts_of(tp=tp).degrees())[0]
     assert held == pytest.approx(1000 * 576 * 2.0)
-    assert sequence_bytes(core, "bf16", 1000.0, layouts_of(tp=8, dcp=8).degrees())[0] == pytest.approx(held / 8)
+    assert sequence_bytes(core, "bf16", 1000.0, layouts_of(tp=8, dcp=8).degrees())[0] == pytest.approx(
+        held / 8
+    )
 
 
 @pytest.mark.parametrize("model", [LLAMA_70B, DEEPSEEK])
@@ -204,4 +204,6 @@ def test_formats_scale_weights_and_cache() -> None:
     tables = 4.0 * setting.spec.embedding_parameters / 4
     norms_and_rest = (one.weights[0] - tables) / 2 + tables
     assert two.weights[0] == pytest.approx(norms_and_rest, rel=1e-3)
-    assert two.kv_per_sequence[0] == pytest.approx(one.kv_per_sequence[0] * KV_BYTES["fp8"] / KV_BYTES["bf16"])
+    assert two.kv_per_sequence[0] == pytest.approx(
+        one.kv_per_sequence[0] * KV_BYTES["fp8"] / KV_BYTES["bf16"]
+    )
