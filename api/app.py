@@ -21,6 +21,7 @@ from db.database import Database
 from db.upgrade import upgrade
 
 STATIC = Path(__file__).parent / "static"
+ROUTES = (plan_jobs, job_events, not_built, plans, quick, catalogue, health, new_plan, job_pages, documents)
 
 
 def create_app(settings: Settings | None = None, queue: SolveQueue | None = None) -> FastAPI:
@@ -50,9 +51,8 @@ def create_app(settings: Settings | None = None, queue: SolveQueue | None = None
 
 
 def _add_routes(app: FastAPI) -> None:
-    for part in (plan_jobs, job_events, not_built, plans, quick, catalogue, health, new_plan, job_pages):
+    for part in ROUTES:
         app.include_router(part.router)
-    documents.add_documents(app.router)
     app.mount("/static", StaticFiles(directory=STATIC))
 
 

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.document_bounds import check_texts
@@ -47,10 +48,24 @@ def submit(
     request: Any = None,
 ) -> Job:
     """Store a job and queue it; the same ``Idempotency-Key`` with the same request gives the same job."""
+    asked = (services, scenario, revisions, key, request)
+    try:
+        job, is_new = _stored(*asked)
+    except IntegrityError:  # another request stored the key in between: PostgreSQL lets two write at once
+        job, is_new = _stored(*asked)
+    if is_new:
+        services.queue.submit(job.id)
+    return job
+
+
+def _stored(
+    services: Services, scenario: Any, revisions: dict[str, int], key: str | None, request: Any
+) -> tuple[Job, bool]:
+    """The job of a request, and whether it was stored just now."""
     with services.database.writing() as session:
         before = _same_request(session, key, request)
         if before is not None:
-            return before
+            return before, False
         jobs = JobRepository(session)
         if jobs.waiting() >= services.settings.max_waiting_jobs:
             raise Problem(
@@ -61,8 +76,7 @@ def submit(
         job = jobs.add(scenario, scenario["name"], revisions)
         if key is not None:
             RequestKeyRepository(session).add(key, digest(request), job.id)
-    services.queue.submit(job.id)
-    return job
+    return job, True
 
 
 def _same_request(session: Session, key: str | None, request: Any) -> Job | None:

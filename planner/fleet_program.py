@@ -15,7 +15,7 @@ from planner.placement import site_bins
 from planner.pricing import Priced
 from planner.setting import Site
 from planner.traffic import Traffic
-from planner.watts import replica_watt
+from planner.watts import base_watt, joule_per_request
 from solvers import fleet as program
 from solvers.csr import Csr
 from solvers.tiling import Tiling
@@ -32,7 +32,8 @@ class Columns:
     block: np.ndarray  # index into ``priced``, per column
     row: np.ndarray  # row within it
     devices: np.ndarray
-    watt: np.ndarray
+    base_watt: np.ndarray  # of a replica that runs without prompts
+    joule_per_request: np.ndarray
     usd_per_hour: np.ndarray  # NaN where a device has no price
     latency_s: dict[str, np.ndarray]
 
@@ -46,7 +47,8 @@ class Columns:
             block=self.block[kept],
             row=self.row[kept],
             devices=self.devices[kept],
-            watt=self.watt[kept],
+            base_watt=self.base_watt[kept],
+            joule_per_request=self.joule_per_request[kept],
             usd_per_hour=self.usd_per_hour[kept],
             latency_s={name: values[kept] for name, values in self.latency_s.items()},
         )
@@ -101,7 +103,10 @@ def gather(priced: list[Priced]) -> Columns:
         block=_joined(blocks).astype(np.int64),
         row=_joined([np.arange(len(p)) for p in priced]).astype(np.int64),
         devices=_joined(devices),
-        watt=_joined([replica_watt(p.setting.site, p.layouts, p.role, p.state) for p in priced]),
+        base_watt=_joined([base_watt(p.setting.site, p.layouts, p.role) for p in priced]),
+        joule_per_request=_joined(
+            [joule_per_request(p.setting.site, p.layouts, p.role, p.replica) for p in priced]
+        ),
         usd_per_hour=_joined(usd),
         latency_s=latency,
     )
@@ -199,10 +204,17 @@ def _resources(
     if caps.devices is not None:
         add("limit:devices", columns.devices, float(caps.devices))
     if caps.watt is not None:
-        add("limit:watt", columns.watt, caps.watt)
+        add("limit:watt", full_watt(columns), caps.watt)
     if caps.usd_per_hour is not None:
         add("limit:usd_per_hour", columns.usd_per_hour, caps.usd_per_hour)
     return tuple(names), np.stack(uses), np.array(limits)
+
+
+def full_watt(columns: Columns) -> np.ndarray:
+    """Draw of every column at its highest load [W]: what a cap on power has to provide for."""
+    rates = _joined([p.state.rate_per_s for p in columns.priced])
+    watt: np.ndarray = columns.base_watt + columns.joule_per_request * rates
+    return watt
 
 
 def _plainness(columns: Columns) -> np.ndarray:
@@ -295,5 +307,5 @@ def _objective(name: str, columns: Columns) -> program.Objective:
     if name == "min_devices":
         return program.min_cost(columns.devices.astype(float))
     if name == "min_power":
-        return program.min_cost(columns.watt)
+        return program.min_running(columns.base_watt, columns.joule_per_request)
     return program.min_latency(columns.latency_s[name.removeprefix("min_") + "_s"])

@@ -12,7 +12,7 @@ from planner.memory_fit import kv_pool_bytes
 from planner.operating_point import Replica
 from planner.pricing import Priced, build_replica, load_range
 from planner.queueing import Statistic
-from planner.watts import replica_watt
+from planner.watts import base_watt, joule_per_request
 
 METRICS = ("ttft_s", "tpot_s", "e2e_s")
 STATISTICS: tuple[Statistic, ...] = ("mean", 0.5, 0.95, 0.99)
@@ -77,7 +77,8 @@ def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -
     latency = {
         m: {name: replica.latency(load, state, m, s) for name, s in statistics.items()} for m in METRICS
     }
-    watt = replica_watt(priced.setting.site, layouts, priced.role, state)
+    site, role = priced.setting.site, priced.role
+    watt = base_watt(site, layouts, role) + joule_per_request(site, layouts, role, replica) * wanted
     cost = replica.shape(load)
     seats = np.ceil(at_full.seats - 1e-9)
     pool = np.maximum(kv_pool_bytes(replica.model, replica.memory.weights, seats, budgets), 0.0)

@@ -24,7 +24,7 @@ from planner.setting import Setting
 Ints = NDArray[Any]
 MAX_REPLICA_DEVICES = 320
 """Largest replica that is enumerated (the widest published expert-parallel unit holds 320 devices)."""
-STAGES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32)
+STAGES = (*range(1, 17), 20, 24, 32)
 DEGREES = (1, 2, 4, 8, 16, 32)
 RANKS = (1, 2, 3, 4, 6, 8, 12, 16, 18, 24, 32, 36, 48, 64, 72, 96, 128, 144, 192, 256, 320)
 

@@ -43,8 +43,6 @@ class State:
         Mean wait in the prefill queue [s] and its utilisation.
     seats : Array
         Sequences the engine must have room for, per attention-dp rank.
-    compute_frac : Array
-        Share of time with full tensor cores, for the power law.
     room_frac : Array
         Demand over capacity of the tightest internal resource (token budget, cache); above 1: overload.
     """
@@ -56,7 +54,6 @@ class State:
     queue_s: Array
     busy_frac: Array
     seats: Array
-    compute_frac: Array
     room_frac: Array
 
 
@@ -86,6 +83,11 @@ class Replica(Protocol):
     @property
     def longest_memory(self) -> MemoryFit:
         """Memory with one sequence of the longest length."""
+        ...
+
+    @property
+    def prompt_s(self) -> Array:
+        """Time one prompt keeps the slowest stage of an otherwise idle rank busy."""
         ...
 
     def state(self, load: Array) -> State:
@@ -137,6 +139,15 @@ class Aggregated(_Base):
         chunk: Array = np.clip(left, 1.0, self.traffic.new_tokens)
         return chunk
 
+    @cached_property
+    def prompt_s(self) -> Array:
+        """Time one prompt keeps the slowest stage of an otherwise idle rank busy."""
+        none = np.zeros(len(self.model.layouts))
+        chunk, prompt = self.chunk_tokens(none), none + self.traffic.new_tokens
+        step = self.model.cost(_with_prefix(prefill_load(chunk, prompt), self.traffic))
+        busy: Array = np.maximum(prompt / chunk, 1.0) * step.bottleneck_s
+        return busy
+
     def _steps(self, batch: Array) -> tuple[StepCost, StepCost, Array]:
         """Pure decode step, mixed step, and the share of mixed ones."""
         pp, traffic = self.model.layouts.pp, self.traffic
@@ -169,9 +180,6 @@ class Aggregated(_Base):
             queue_s=mean_wait_s(busy, service_s, traffic.arrival_cv, traffic.input_cv),
             busy_frac=busy,
             seats=seats,
-            compute_frac=np.clip(
-                1.0 - (1.0 - busy) * pure.bottleneck_s * self.model.layouts.pp / token_s, 0, 1
-            ),
             room_frac=np.maximum(
                 np.maximum(share / MAX_BUSY_FRAC, self.cache_frac(seats)),
                 load / self.model.layouts.pp / self.batched_tokens,
@@ -201,6 +209,11 @@ class Aggregated(_Base):
 class Decode(_Base):
     """Decode only: sequences arrive with their cache."""
 
+    @property
+    def prompt_s(self) -> Array:
+        """No prompts here."""
+        return np.zeros(len(self.model.layouts))
+
     def _step(self, batch: Array) -> StepCost:
         context = np.full(batch.shape, self.traffic.context_tokens)
         return self.model.cost(decode_load(batch / self.model.layouts.pp, context))
@@ -213,7 +226,6 @@ class Decode(_Base):
         return State(
             rate_per_s=self.model.layouts.dp * load / (self.traffic.decode_tokens * token_s),
             tpot_s=token_s, first_s=none, residual_s=none, queue_s=none, busy_frac=none, seats=seats,
-            compute_frac=none,
             room_frac=np.maximum(self.cache_frac(seats), load / self.model.layouts.pp / self.batched_tokens),
         )  # fmt: skip
 
@@ -260,11 +272,18 @@ class Prefill(_Base):
         )
         return self.model.cost(together), prompts, steps
 
+    @property
+    def prompt_s(self) -> Array:
+        """Time one prompt keeps the slowest stage of a rank busy, as one of a full batch."""
+        step, prompts, steps = self._work
+        busy: Array = steps * step.bottleneck_s / prompts
+        return busy
+
     def state(self, load: Array) -> State:
         """Steady state at utilisation ``load``."""
         traffic = self.traffic
         step, prompts, steps = self._work
-        service_s = steps * step.bottleneck_s / prompts
+        service_s = self.prompt_s
         compute_s = step.travel_s + (steps - 1.0) * step.bottleneck_s
         layers = float(self.model.setting.spec.layers)
         exposed = np.maximum(self.transfer_s / layers, self.transfer_s - compute_s)
@@ -278,8 +297,7 @@ class Prefill(_Base):
             queue_s=queue_s,
             busy_frac=load,
             seats=prompts * self.model.layouts.pp,
-            compute_frac=np.ones(load.shape),
-            room_frac=np.maximum(self.cache_frac(np.minimum(prompts, 1.0)), load),
+            room_frac=np.maximum(self.cache_frac(prompts * self.model.layouts.pp), load),
         )
 
     def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:

@@ -261,7 +261,7 @@ def _best_budget(layouts: Layouts, rate: Array, budgets: Array) -> Array:
 
 
 def lighter_loads(priced: Priced, fractions: tuple[float, ...]) -> Iterator[Priced]:
-    """The same candidates at shares of their highest load: slower in requests, faster in seconds."""
+    """The same candidates at shares of their highest load: fewer requests, in fewer seconds."""
     for fraction in fractions:
         load = priced.load * fraction
         yield replace(priced, load=load, state=priced.replica.state(load))

@@ -30,6 +30,8 @@ from planner.traffic import traffic_of
 from planner.why_not import why_not
 from solvers.ranked import RankedSolution, Ranking
 
+IDLE_FRAC = 1e-9
+"""Share of its rate below which a replica carries nothing."""
 NEAR_MISS_FRAC = 0.1
 """A limit missed by less than this share is a near miss."""
 
@@ -49,6 +51,8 @@ def assignments_of(plan: int, solution: RankedSolution, translated: Translated) 
     return [
         Assignment(plan=plan, column=int(c), replicas=int(solution.x[c]), carried_per_s=float(carried[c]))
         for c in np.flatnonzero(solution.x)
+        # latency asks for no tie-break on replicas that nobody uses
+        if solution.carried_per_s is None or carried[c] > IDLE_FRAC * fleet.rate_per_s[c]
     ]
 
 

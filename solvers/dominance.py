@@ -46,6 +46,7 @@ def undominated(fleet: Fleet, objectives: tuple[Objective, ...], *, k: int = 1) 
     """
     uses = fleet.uses.to_dense().T
     weights = [objective.weight for objective in objectives if objective.coefficient is not None]
+    weights += [objective.fixed for objective in objectives if objective.fixed is not None]
     # Lower is better in every criterion [columns, criteria].
     criteria = np.column_stack([uses, *weights, fleet.tie_break, -fleet.rate_per_s])
     room = column_bounds(fleet, capped_by_demand=False)

@@ -12,13 +12,15 @@ Parameters  rate_c              requests one replica of c sustains within the SL
             lambda_w            demand [1/s]
             bytes_ej, B_e       bytes a request of channel j moves over link e; capacity [B/s]
             cost_c, latency_s_c price of one replica in the objective; seconds a request spends in c
+            run_c               price of one request per second carried by c (running objective)
 Variables   x_c in {0..ub_c}    replicas of c
             f_j >= 0            requests carried by channel j [1/s]
-            y_c >= 0            requests carried by column c [1/s] (latency objective only)
+            y_c >= 0            requests carried by column c [1/s] (latency and running objectives only)
             alpha >= 0          multiple of the demand that is sustained (goodput objective only)
                                 f, y and alpha get upper bounds that cannot bind; the certificate needs them
 
     max   alpha * sum_w lambda_w   |   min  sum_c cost_c x_c   |   min  sum_c latency_s_c y_c / sum_w lambda_w
+          |   min  sum_c cost_c x_c + sum_c run_c y_c
     s.t.  sum_c use_gc x_c <= limit_g                              (inventory_g)
           sum_{c on s} rate_c x_c >= sum_{j through s} f_j         (supply_s)
           sum_{j of w} f_j >= alpha * lambda_w, or = lambda_w      (demand_w)
@@ -129,14 +131,20 @@ class Goal(StrEnum):
     MAX_GOODPUT = "max_goodput"
     MIN_COST = "min_cost"
     MIN_LATENCY = "min_latency"
+    MIN_RUNNING = "min_running"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Objective:
-    """One level of a lexicographic objective; ``coefficient`` is cost per replica or latency [columns]."""
+    """One level of a lexicographic objective.
+
+    ``coefficient`` is a cost per replica, a latency, or a running cost per request; ``fixed`` a cost per
+    replica beside the running cost [columns].
+    """
 
     goal: Goal
     coefficient: Floats | None = None
+    fixed: Floats | None = None
 
     @property
     def sense(self) -> Sense:
@@ -146,7 +154,13 @@ class Objective:
     def take(self, columns: Ints) -> Objective:
         """Keep the coefficients of these columns only, in this order."""
         kept = None if self.coefficient is None else self.coefficient[columns]
-        return Objective(goal=self.goal, coefficient=kept)
+        fixed = None if self.fixed is None else self.fixed[columns]
+        return Objective(goal=self.goal, coefficient=kept, fixed=fixed)
+
+    @property
+    def needs_carried(self) -> bool:
+        """Whether it asks how many requests each column carries."""
+        return self.goal in (Goal.MIN_LATENCY, Goal.MIN_RUNNING)
 
     @property
     def weight(self) -> Floats:
@@ -167,6 +181,15 @@ def min_cost(cost: Floats) -> Objective:
 def min_latency(latency_s: Floats) -> Objective:
     """Ask for the smallest request-weighted mean of a latency per column, summed over roles [columns]."""
     return Objective(goal=Goal.MIN_LATENCY, coefficient=np.asarray(latency_s, dtype=np.float64))
+
+
+def min_running(fixed: Floats, per_request: Floats) -> Objective:
+    """Ask for the smallest sum of a cost per replica and a cost per carried request and second [columns]."""
+    return Objective(
+        goal=Goal.MIN_RUNNING,
+        coefficient=np.asarray(per_request, dtype=np.float64),
+        fixed=np.asarray(fixed, dtype=np.float64),
+    )
 
 
 def column_bounds(fleet: Fleet, *, capped_by_demand: bool) -> Floats:
@@ -250,7 +273,11 @@ def start(
     least = 0.0 if goals[0] is Goal.MAX_GOODPUT else 1.0
     alpha = int(m.columns("alpha", least, most_alpha)[0]) if goodput else None
     carried = NEVER_BINDING * np.where(fleet.rate_per_s > 0, fleet.rate_per_s * ub, 0.0)
-    y = m.columns("y", np.zeros(fleet.n_columns), carried) if Goal.MIN_LATENCY in goals else None
+    y = (
+        m.columns("y", np.zeros(fleet.n_columns), carried)
+        if any(objective.needs_carried for objective in objectives)
+        else None
+    )
     v = FleetVariables(x=x, f=f, alpha=alpha, y=y)
     _inventory(m, fleet, v)
     _supply(m, fleet, v)
@@ -295,6 +322,10 @@ def terms(fleet: Fleet, v: FleetVariables, objective: Objective, served_per_s: f
         coefficients[v.alpha] = total
     elif objective.goal is Goal.MIN_COST:
         coefficients[v.x] = objective.weight
+    elif objective.goal is Goal.MIN_RUNNING:
+        assert v.y is not None
+        assert objective.fixed is not None
+        coefficients[v.x], coefficients[v.y] = objective.fixed, objective.weight
     else:
         assert v.y is not None
         coefficients[v.y] = objective.weight / (total if served_per_s is None else served_per_s)

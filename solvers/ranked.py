@@ -277,8 +277,8 @@ class _Search:
 
     def _keep(self, result: Result, v: FleetVariables, status: Status) -> None:
         assert result.x is not None
-        x = np.round(result.x[v.x]).astype(np.int64)
         carried = None if v.y is None else result.x[v.y]
+        x = np.round(result.x[v.x]).astype(np.int64)
         load = served_load(self.fleet, x, result.x[v.f], carried, maximal=v.alpha is not None)
         if v.alpha is None and load.multiple < 1.0 - SHORTFALL:
             # Rounding of the counts lost demand: no answer is better than one that serves too little.
@@ -296,6 +296,8 @@ class _Search:
         if objective.goal is Goal.MIN_COST:
             return float(objective.weight @ x)
         assert load.carried_per_s is not None
+        if objective.fixed is not None:
+            return float(objective.fixed @ x + objective.weight @ load.carried_per_s)
         # The mean is over the requests served: the multiple reached where goodput comes first.
         served_per_s = (
             load.goodput_per_s if self.objectives[0].goal is Goal.MAX_GOODPUT else load.demand_per_s

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from api.render.infeasible import infeasible_lines
-from api.render.plan_table import plan_table
+from api.render.plan_table import plan_table, shared_place
 from api.render.quantities import percent
 from api.render.summary import dropped_line, headline, proof_line, search_line
 from api.render.verdict import MEANINGS
@@ -52,6 +52,8 @@ def print_answer(answer: RankedPlans, console: Console) -> None:
     if answer.plans:
         console.print()
         console.print(plan_table(answer))
+        if place := shared_place(answer):
+            console.print(escape(f"All groups: {place}"))
     if answer.infeasibility is not None:
         console.print("\n".join(escape(line) for line in infeasible_lines(answer.infeasibility)))
     for line in _reasons(answer):

@@ -21,8 +21,9 @@ def plan_table(answer: RankedPlans) -> Table:
     table.add_column(answer.objective.unit, justify="right", no_wrap=True)
     table.add_column("gap", justify="right", no_wrap=True)
     table.add_column("devices", justify="right", no_wrap=True)
-    table.add_column("replicas × parallelism")
-    table.add_column("precision")
+    table.add_column("replicas × parallelism", no_wrap=True)
+    if shared_place(answer) is None:
+        table.add_column("pool and precision")
     table.add_column("latency")
     table.add_column("SLO")
     table.add_column("$/h", justify="right", no_wrap=True)
@@ -31,14 +32,28 @@ def plan_table(answer: RankedPlans) -> Table:
     return table
 
 
+def shared_place(answer: RankedPlans) -> str | None:
+    """Pool and precision of all groups of all plans, where they are the same; None where they differ."""
+    places = {_place(group) for plan in answer.plans for group in plan.groups}
+    return places.pop() if len(places) == 1 else None
+
+
+def _place(group: Group) -> str:
+    return f"{group.pool}, {precision_words(group.precision)}"
+
+
 def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
     """The groups of a plan on the left, its latencies on the right, as many rows as the longer has."""
     several = len(answer.scenario.deployments) > 1
     differs = new_groups(plan, answer.plans[0])
-    left = [_group_cells(group, several, new) for group, new in zip(plan.groups, differs, strict=True)]
+    shared = shared_place(answer) is not None
+    left: list[tuple[Text | str, ...]] = [
+        (_layout(group, several, new), *([] if shared else [_place(group)]))
+        for group, new in zip(plan.groups, differs, strict=True)
+    ]
     right = [cells for name in plan.predicted for cells in _latency_cells(plan, name, answer, several)]
     height = max(len(left), len(right))
-    left += [(Text(), "")] * (height - len(left))
+    left += [(Text(), *([] if shared else [""]))] * (height - len(left))
     right += [("", Text())] * (height - len(right))
     for i, (group, latency) in enumerate(zip(left, right, strict=True)):
         first, last = i == 0, i == height - 1
@@ -54,11 +69,11 @@ def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
         )
 
 
-def _group_cells(group: Group, several: bool, new: bool) -> tuple[Text, str]:
-    """Layout and precision; bold where the best plan has no such group."""
+def _layout(group: Group, several: bool, new: bool) -> Text:
+    """How many replicas, cut how, for what; bold where the best plan has no such group."""
     owner = f"{group.deployment}: " if several else ""
-    layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role} on {group.pool}"
-    return Text(layout, style="bold" if new else ""), precision_words(group.precision)
+    layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role}"
+    return Text(layout, style="bold" if new else "")
 
 
 def precision_words(precision: Precision) -> str:

@@ -175,7 +175,6 @@ def _outdated(document: Document) -> Problem:
     )
 
 
-def add_documents(router: APIRouter) -> None:
-    """Routes of every kind."""
-    for kind in KINDS.values():
-        router.include_router(router_of(kind))
+router = APIRouter()
+for _kind in KINDS.values():
+    router.include_router(router_of(_kind))

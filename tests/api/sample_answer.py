@@ -31,6 +31,20 @@ from models.scenario import EngineChoice, Scenario
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "llama-70b-2x8-h100.yaml"
 
+SMALL_CONFIG = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+    "torch_dtype": "bfloat16",
+    "tie_word_embeddings": False,
+}
+
 
 def scenario_document(**changes: Any) -> dict[str, Any]:
     """The example scenario as plain data, with top-level fields replaced."""

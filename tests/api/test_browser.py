@@ -13,9 +13,8 @@ import uvicorn
 
 from api.app import create_app
 from api.jobs.subprocess_queue import SubprocessQueue
-from api.settings import Settings
 from db.database import Database
-from tests.api.conftest import CHILD, PATIENCE_S
+from tests.api.conftest import CHILD, PATIENCE_S, settings_in
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -26,8 +25,9 @@ PHONE_WIDTH = 360
 Open = Callable[..., Any]
 
 
-@pytest.fixture
-def address(settings: Settings) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    settings = settings_in(tmp_path_factory.mktemp("browser"))
     queue = SubprocessQueue(Database(settings.database_url), workers=1, pricing_allowance_s=60, command=CHILD)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -44,25 +44,33 @@ def address(settings: Settings) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture
-def open_page(address: str) -> Iterator[Open]:
-    """Opens the form; whatever leaves the service, or is blocked, fails the test."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    complaints: list[str] = []
     with playwright.sync_playwright() as driver:
         sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-
-        def opened(width: int = 1280, **options: Any) -> Any:
-            context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-            page = context.new_page()
-            page.on("console", lambda message: complaints.append(message.text))
-            page.on("request", lambda r: None if r.url.startswith(address) else complaints.append(r.url))
-            page.goto(address)
-            return page
-
-        yield opened
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_page(address: str, browser: Any) -> Iterator[Open]:
+    """Opens the form; whatever leaves the service, or is blocked, fails the test."""
+    complaints: list[str] = []
+    contexts: list[Any] = []
+
+    def opened(width: int = 1280, **options: Any) -> Any:
+        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("request", lambda r: None if r.url.startswith(address) else complaints.append(r.url))
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
     assert [c for c in complaints if "422" not in c] == []
 
 

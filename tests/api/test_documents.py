@@ -1,27 +1,15 @@
 """Stored documents over HTTP: checked, revised, listed, deleted."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.document_kinds import KINDS
-from tests.api.sample_answer import scenario_document
+from tests.api.sample_answer import SMALL_CONFIG, scenario_document
 
-SMALL_CONFIG = {
-    "model_type": "llama",
-    "architectures": ["LlamaForCausalLM"],
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-    "torch_dtype": "bfloat16",
-    "tie_word_embeddings": False,
-}
 GOOD: dict[str, Any] = {
     "models": "meta-llama/Meta-Llama-3.1-70B",
     "clusters": scenario_document()["cluster"],
@@ -179,3 +167,39 @@ def test_a_document_of_too_many_values_is_refused_unread(make_client: Callable[.
     pasted = client.post("/", data={"scenario_yaml": "- 0\n" * 100_000 + "0,0," * 60_000})
     assert pasted.status_code == 422
     assert "more than 200,000 values" in pasted.text
+
+
+def test_without_if_match_nobody_is_refused_for_being_second(client: TestClient) -> None:
+    made = create(client, "slos")
+    body = {"name": "again", "slo": GOOD["slos"]}
+    with ThreadPoolExecutor(8) as many:
+        answers = list(many.map(lambda _: client.put(made["links"]["self"], json=body), range(16)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert sorted(answer.json()["revision"] for answer in answers) == list(range(2, 18))
+
+
+def test_of_those_with_one_etag_one_wins(client: TestClient) -> None:
+    made = create(client, "slos")
+    tag = client.get(made["links"]["self"]).headers["etag"]
+    body = {"name": "again", "slo": GOOD["slos"]}
+
+    def revise(_: int) -> int:
+        return client.put(made["links"]["self"], json=body, headers={"If-Match": tag}).status_code
+
+    with ThreadPoolExecutor(8) as many:
+        assert sorted(many.map(revise, range(8))) == [200, *[412] * 7]
+
+
+@pytest.mark.parametrize("field", ["name", "slo"])
+def test_a_nul_character_is_refused_because_not_every_database_holds_it(
+    client: TestClient, field: str
+) -> None:
+    document: Any = {"name": "n", "slo": {"ttft_s": {"limit_s": 1.0}}}
+    document[field] = "a\0b" if field == "name" else {"ttft_s\0": 1}
+    answer = client.post("/v1/slos", json=document)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0] == {
+        "pointer": f"/{field}",
+        "detail": "the text holds a NUL character",
+        "hint": "",
+    }

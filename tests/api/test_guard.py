@@ -193,3 +193,63 @@ def test_odd_ids_are_simply_not_there(client: TestClient, path: str, key: str) -
 )
 def test_only_static_files_are_served(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
+
+
+def test_a_refusal_names_every_method_of_the_path(client: TestClient) -> None:
+    assert client.patch("/v1/plan-jobs").headers["allow"] == "GET, HEAD, POST"
+    assert client.options("/v1/models/x").headers["allow"] == "DELETE, GET, HEAD, PUT"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/jobs", "/v1/plan-jobs", "/healthz", "/v1/nothing", "/static/style.css"]
+)
+def test_head_is_get_without_its_body(client: TestClient, path: str) -> None:
+    head, get = client.head(path), client.get(path)
+    assert head.content == b""
+    assert head.status_code == get.status_code
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_head_does_not_follow_a_job(client: TestClient) -> None:
+    assert client.head("/v1/plan-jobs/x/events").status_code == 405
+
+
+def test_an_encoded_body_is_415(client: TestClient) -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    problem(client.post("/v1/plan-jobs", content=b"{}", headers=headers), 415)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "/v1/plans?cursor=job-ff",
+        "/v1/plans?cursor=job-ff/",
+        "/v1/plans?cursor=job-ff/99999999",
+        "/v1/plans?cursor=other-ff/1",
+        "/v1/plan-jobs?cursor=job-ff/1",
+        "/v1/plan-jobs?cursor=job-ff%27--",
+        "/v1/models?cursor=%00",
+        "/v1/plans?limit=1e3",
+        "/v1/plans?limit=99999999999999999999",
+        "/v1/models/x/revisions/99999999999999999999",
+    ],
+)
+def test_tampered_pages_are_422(client: TestClient, asked: str) -> None:
+    problem(client.get(asked), 422)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/..%2fapp.py",
+        "/static//etc/passwd",
+        "/static/style.css%00",
+        "/v1/schemas/..%2f..%2fpyproject.toml",
+        "/v1/schemas/%2fetc%2fpasswd.json",
+        "/v1/plans/..%2f..%2fetc%2fpasswd",
+    ],
+)
+def test_no_file_beside_the_static_ones_is_served(client: TestClient, path: str) -> None:
+    problem(client.get(path), 404)

@@ -1,5 +1,6 @@
 """The page without a browser: what the form does, and what each page says."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from api.pages.form_fields import DEFAULTS, choices
 from tests.api.conftest import wait
-from tests.api.sample_answer import EXAMPLE, scenario_document
+from tests.api.sample_answer import EXAMPLE, SMALL_CONFIG, scenario_document
 
 
 def submit(client: TestClient, **changes: str) -> str:
@@ -197,3 +198,19 @@ def test_pages_load_nothing_from_elsewhere(
         assert "style=" not in text
         assert "<script" not in text
     assert "url(" not in client.get("/static/style.css").text
+
+
+def test_a_published_configuration_may_hold_infinity(client: TestClient) -> None:
+    config = json.dumps(SMALL_CONFIG)[:-1] + ', "rope_scale": Infinity, "x": [NaN, 1e999]}'
+    answer = client.post("/", data={**DEFAULTS, "hf_config": config}, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    asked = client.post("/", data={**DEFAULTS, "cluster_yaml": '{"pools": [{"nodes": Infinity}]}'})
+    assert asked.status_code == 422
+    assert "not a finite number" in asked.text
+
+
+def test_groups_that_the_best_plan_lacks_stand_out_and_each_deployment_is_named(client: TestClient) -> None:
+    text = client.get(submit(client)).text
+    assert text.count('class="layout differs"') == 1
+    assert "2 × tp8 aggregated" in text.partition('class="layout differs"')[2][:60]
+    assert "max goodput" in client.get("/jobs").text

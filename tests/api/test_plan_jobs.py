@@ -1,14 +1,17 @@
 """Plan jobs over HTTP: submit, follow, fetch, cancel."""
 
+import copy
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from models import codec
+from db.request_keys import RequestKeyRepository
+from models import catalog, codec
 from models.plan import RankedPlans
 from tests.api.conftest import wait
 from tests.api.sample_answer import scenario_document
@@ -149,3 +152,72 @@ def test_a_solve_that_fails_says_why(client: TestClient, name: str, words: str) 
     assert job["state"] == "failed"
     assert words in job["error"]["detail"]
     assert words in client.get(job["links"]["result"]).json()["detail"]
+
+
+def unpriced(document: dict[str, Any]) -> None:
+    document["objective"] = "min_cost"
+    document["cluster"]["pools"][0]["device"] = next(
+        device.id for device in catalog.devices() if device.price_usd_per_hour is None
+    )
+
+
+def unbounded(document: dict[str, Any]) -> None:
+    document["cluster"]["pools"][0]["nodes"] = None
+
+
+def unknown_twice(document: dict[str, Any]) -> None:
+    document["cluster"]["pools"][0]["device"] = "abacus"
+    document["deployments"][0]["model"] = "nobody/nothing"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "pointers"),
+    [
+        (unpriced, ["/scenario/cluster/pools/0/price_usd_per_device_hour"]),
+        (unbounded, ["/scenario/cluster/pools/0/nodes"]),
+        (unknown_twice, ["/scenario/cluster/pools/0/device", "/scenario/deployments/0/model"]),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/plan-jobs", "/v1/scenarios"])
+def test_what_pricing_would_refuse_is_refused_before_it_is_stored(
+    client: TestClient, spoil: Callable[[dict[str, Any]], None], pointers: list[str], path: str
+) -> None:
+    document = copy.deepcopy(scenario_document())
+    spoil(document)
+    answer = client.post(path, json={"scenario": document})
+    assert answer.status_code == 422, answer.text
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == pointers
+    assert client.get(path).json()["items"] == []
+
+
+def test_what_is_not_built_is_told_at_its_place(client: TestClient) -> None:
+    answer = client.post("/v1/plan-jobs", json={"scenario": scenario_document(options={"verify": "top1"})})
+    assert answer.status_code == 501
+    assert answer.json()["errors"][0]["pointer"] == "/scenario/options/verify"
+
+
+def test_twenty_posts_at_once_are_twenty_jobs_and_one_key_is_one_job(client: TestClient) -> None:
+    def post(key: str) -> str:
+        answer = client.post(
+            "/v1/plan-jobs", json={"scenario": scenario_document()}, headers={"Idempotency-Key": key}
+        )
+        assert answer.status_code == 202, answer.text
+        made: str = answer.json()["id"]
+        client.delete(f"/v1/plan-jobs/{made}")
+        return made
+
+    with ThreadPoolExecutor(20) as many:
+        assert len(set(many.map(post, map(str, range(20))))) == 20
+        assert len(set(many.map(post, ["same"] * 20))) == 1
+
+
+def test_a_key_that_another_request_stores_in_between_gives_the_job_of_that_request(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = submit(client, **{"Idempotency-Key": "raced"})
+    seen, blind = RequestKeyRepository.get, iter([True])
+    monkeypatch.setattr(
+        RequestKeyRepository, "get", lambda self, key: None if next(blind, False) else seen(self, key)
+    )
+    assert submit(client, **{"Idempotency-Key": "raced"})["id"] == first["id"]
+    assert len(client.get("/v1/plan-jobs").json()["items"]) == 1

@@ -71,3 +71,11 @@ def test_a_bad_check_names_the_field(client: TestClient, body: Any, pointer: str
     answer = client.post("/v1/check", json=body)
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["pointer"].startswith(pointer)
+
+
+def test_a_pasted_engine_command_line_is_not_built(client: TestClient) -> None:
+    asked = {"scenario": scenario_document(), "config": "vllm serve x --tensor-parallel-size 8"}
+    answer = client.post("/v1/check", json=asked)
+    assert answer.status_code == 501, answer.text
+    assert answer.json()["errors"][0]["pointer"] == "/config"
+    assert client.post("/v1/check", json={**asked, "config": "hello"}).status_code == 422

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from db.answers import AnswerRepository
 from db.database import Database
 from db.jobs import JobRepository
 from db.upgrade import upgrade
@@ -20,6 +21,7 @@ from tests.api.sample_answer import scenario_document
 SERVER = """
 import sys, time
 from api.jobs.subprocess_queue import SubprocessQueue
+from db.answers import AnswerRepository
 from db.database import Database
 queue = SubprocessQueue(Database(sys.argv[1]), workers=1, pricing_allowance_s=60, command=sys.argv[2:])
 queue.start()
@@ -116,6 +118,11 @@ def test_a_killed_server_takes_its_solves_along_and_the_next_finishes_them(tmp_p
     server = start()
     try:
         until(lambda: state() == "succeeded")
+        with database.reading() as session:
+            told = [event.kind for event in JobRepository(session).events(job.id, 0)]
+            assert AnswerRepository(session).text(job.id) is not None
+        assert told.count("done") == 1
+        assert "log" in told
     finally:
         server.kill()
         server.wait()

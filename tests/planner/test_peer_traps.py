@@ -32,6 +32,7 @@ from tests.planner.scenes import (
     QWEN_235B,
     QWEN_MOE,
     deployment,
+    kinds_of,
     layouts_of,
     pool,
     scenario,
@@ -104,7 +105,7 @@ def test_6_a_pipeline_takes_the_sum_of_its_stages() -> None:
 
 def test_7_more_ranks_than_kv_heads_copy_them_on_two_nodes() -> None:
     setting = setting_of(LLAMA_70B, nodes=2)
-    kv = setting.spec.kinds[0].mixer.core().kv_heads
+    kv = kinds_of(setting)[0].mixer.core().kv_heads
     layouts = enumerate_layouts(setting)[0]
     assert kv == 8
     assert (16, 1) in degrees(layouts)

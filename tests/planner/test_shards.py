@@ -23,6 +23,7 @@ from tests.planner.scenes import (
     MAMBA,
     MIXTRAL,
     QWEN_MOE,
+    kinds_of,
     layouts_of,
     setting_of,
     step_model,
@@ -105,7 +106,7 @@ def test_tensor_parallel_ranks_of_a_grouped_query_model_add_norms_only(tp: int) 
     held = fit(step_model(setting, tp=tp), 1000.0, ONE, ONE * 2048).weights[0] * tp
     norms = sum(
         n * (k.mixer.vector_parameters(spec.hidden_size) + k.ffn.vector_parameters(spec.hidden_size))
-        for n, k in zip(spec.counts(), spec.kinds, strict=True)
+        for n, k in zip(spec.counts(), kinds_of(setting), strict=True)
     )
     assert held == pytest.approx(2.0 * (spec.parameters() - spec.hidden_size + (tp - 1) * norms), rel=1e-12)
 
@@ -113,7 +114,7 @@ def test_tensor_parallel_ranks_of_a_grouped_query_model_add_norms_only(tp: int) 
 def test_more_ranks_than_kv_heads_copy_the_kv_projection_and_nothing_else() -> None:
     setting = setting_of(LLAMA_70B, precision=BF16)
     spec = setting.spec
-    kind, mixer = spec.kinds[0], spec.kinds[0].mixer
+    kind, mixer = kinds_of(setting)[0], kinds_of(setting)[0].mixer
     at = {
         tp: float(
             layer_weight_bytes(kind, spec, setting.precision, setting.engine, layouts_of(tp=tp).degrees())[0]
@@ -165,7 +166,7 @@ def test_no_split_makes_a_rank_heavier(model: str) -> None:
 def test_cache_over_tensor_parallel_ranks_is_the_cache_and_copied_heads(model: str, tp: int) -> None:
     setting = setting_of(model)
     degrees = layouts_of(tp=tp).degrees()
-    for kind in setting.spec.kinds:
+    for kind in kinds_of(setting):
         core = kind.mixer.core()
         tokens = 5000.0
         kept = min(tokens, core.window_tokens or tokens)
@@ -177,7 +178,7 @@ def test_cache_over_tensor_parallel_ranks_is_the_cache_and_copied_heads(model: s
 @pytest.mark.parametrize("tp", [1, 2, 8])
 def test_a_latent_cache_lies_on_every_tensor_parallel_rank(tp: int) -> None:
     setting = setting_of(DEEPSEEK)
-    core = setting.spec.kinds[0].mixer.core()
+    core = kinds_of(setting)[0].mixer.core()
     assert core.kv_elements_per_token == 576
     held = sequence_bytes(core, "bf16", 1000.0, layouts_of(tp=tp).degrees())[0]
     assert held == pytest.approx(1000 * 576 * 2.0)

@@ -13,7 +13,16 @@ from planner.layouts import Layouts, enumerate_layouts
 from planner.setting import Setting
 from planner.step import StepCost, StepModel
 from planner.step_load import StepLoad, decode_load, prefill_load
-from tests.planner.scenes import EVERY_KIND, GPT_OSS, LLAMA_8B, MAMBA, MIXTRAL, setting_of, with_device
+from tests.planner.scenes import (
+    EVERY_KIND,
+    GPT_OSS,
+    LLAMA_8B,
+    MAMBA,
+    MIXTRAL,
+    kinds_of,
+    setting_of,
+    with_device,
+)
 
 QUICK = settings(max_examples=3, deadline=None, derandomize=True)
 SAMPLE = 60
@@ -116,7 +125,7 @@ def test_a_decode_step_grows_with_context(model: str, seed: int, extra: int) -> 
 
 def test_windowed_layers_stop_growing_at_their_window() -> None:
     setting = setting_of(GPT_OSS)
-    windowed = tuple(k for k, kind in enumerate(setting.spec.kinds) if kind.mixer.core().window_tokens)
+    windowed = tuple(k for k, kind in enumerate(kinds_of(setting)) if kind.mixer.core().window_tokens)
     assert windowed
     spec = replace(setting.spec, pattern=tuple(windowed[0] for _ in setting.spec.pattern))
     layouts = enumerate_layouts(setting)[0]

@@ -1,0 +1,93 @@
+"""Every figure of the catalogue has a source and a kind, directly or through a reference."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.conventions.modules import ROOT
+
+DATA = ROOT / "models/data"
+KINDS = {"datasheet", "measured", "fitted", "assumed"}
+TABLES = sorted(path.name for path in DATA.glob("*.json"))
+PRESETS = sorted(path.name for path in (DATA / "models").glob("*.json") if path.name != "index.json")
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((DATA / name).read_text(encoding="utf-8"))
+    return content
+
+
+def well_sourced(source: Any, kind: Any) -> bool:
+    return kind in KINDS and isinstance(source, str) and len(source) >= 8
+
+
+def test_the_tables_are_those_that_are_checked_here() -> None:
+    assert TABLES == ["devices.json", "engines.json", "kernel_efficiency.json", "prices.json"]
+
+
+@pytest.mark.parametrize(("name", "rows"), [("devices.json", "devices"), ("engines.json", "engines")])
+def test_every_field_of_a_device_or_engine_has_a_reference(name: str, rows: str) -> None:
+    references = table(name)["references"]
+    assert all(well_sourced(r["source"], r["kind"]) for r in references.values())
+    labels = {"id", "name", "vendor", "family", "version", "aliases", "sources"}
+    used = set()
+    for row in table(name)[rows]:
+        assert set(row["sources"]) == set(row) - labels, row["name"]
+        assert set(row["sources"].values()) <= set(references), row["name"]
+        used |= set(row["sources"].values())
+    assert used == set(references), "references that no row uses"
+
+
+def test_every_price_has_a_source_and_a_kind() -> None:
+    for book in table("prices.json")["books"]:
+        assert book["rows"]
+        assert all(well_sourced(row["source"], row["kind"]) for row in book["rows"].values())
+
+
+@pytest.mark.parametrize("section", ["kernels", "links", "hosts"])
+def test_every_efficiency_has_a_kind_and_a_known_source(section: str) -> None:
+    content = table("kernel_efficiency.json")
+    assert "default" in content[section]
+    for name, row in content[section].items():
+        assert row["kind"] in KINDS, name
+        assert row["source"] in content["references"], name
+
+
+@pytest.mark.xfail(strict=True, reason="the error bands have a reference text, but no kind and no source key")
+def test_every_error_band_has_a_kind_and_a_known_source() -> None:
+    content = table("kernel_efficiency.json")
+    for name, row in content["error_band_frac"].items():
+        assert row["kind"] in KINDS, name
+        assert row["source"] in content["references"], name
+
+
+def leaves(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield float(value)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_figure_is_negative_or_absurd(name: str) -> None:
+    assert all(0.0 <= number < 1e17 for number in leaves(table(name)))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_architecture_names_its_source(name: str) -> None:
+    row = json.loads((DATA / "models" / name).read_text(encoding="utf-8"))
+    assert row["schema"] == "shardwright.model/1"
+    assert len(row["source"]) >= 8
+
+
+def test_the_list_of_models_is_that_of_the_files() -> None:
+    listed = [row["file"] for row in table("models/index.json")["models"]]
+    assert sorted(listed) == PRESETS
