@@ -8,6 +8,7 @@ help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml
+	@echo "installing into .venv, about a minute the first time"
 ifdef UV
 	test -x $(BIN)/python || uv venv --python $(PY) .venv
 	uv pip install -q --python $(BIN)/python -e ".[dev]"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 
 from models.errors import InvalidInput, TooLarge
 from models.wire import WIRE
@@ -17,7 +17,7 @@ class InterNode:
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
-    bytes_per_s_per_device: Annotated[float, Gt(0), Le(1e15)] | None = None
+    bytes_per_s_per_device: Annotated[float, Ge(1e3), Le(1e15)] | None = None
     latency_s: Annotated[float, Ge(0), Le(10)] | None = None
 
 
@@ -28,7 +28,7 @@ class Draw:
     __pydantic_config__: ClassVar[Any] = WIRE
 
     idle: Annotated[float, Ge(0), Le(1e6)] | None = None
-    peak: Annotated[float, Gt(0), Le(1e6)] | None = None
+    peak: Annotated[float, Ge(1e-3), Le(1e6)] | None = None
 
     def __post_init__(self) -> None:
         if self.idle is not None and self.peak is not None and self.idle > self.peak:
@@ -68,7 +68,7 @@ class PoolLink:
 
     from_: str
     to: str
-    bytes_per_s: Annotated[float, Gt(0), Le(1e18)]
+    bytes_per_s: Annotated[float, Ge(1e3), Le(1e18)]
     latency_s: Annotated[float, Ge(0), Le(10)] = 0.0
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from models.errors import Fault, InvalidInput
+from models.errors import Fault, InvalidInput, NotBuilt
 
 T = TypeVar("T")
 
@@ -24,6 +24,8 @@ def from_plain(kind: type[T], data: Any) -> T:
     ------
     InvalidInput
         With every fault at once, each with its JSON pointer.
+    NotBuilt
+        The document is sound but asks for what is not built yet.
     """
     try:
         text = json.dumps(data, allow_nan=False)
@@ -34,8 +36,19 @@ def from_plain(kind: type[T], data: Any) -> T:
     try:
         value: T = _adapter(cast(Any, kind)).validate_json(text)
     except ValidationError as error:
-        raise _told(error, data) from None
+        raise _not_built(error, data) or _told(error, data) from None
     return value
+
+
+def _not_built(error: ValidationError, data: Any) -> NotBuilt | None:
+    """The document asks for something of the contract that is not built, and nothing else is wrong."""
+    rows = error.errors(include_url=False)
+    inner = [row.get("ctx", {}).get("error") for row in rows]
+    first = next((e for e in inner if isinstance(e, NotBuilt)), None)
+    if first is None or any(isinstance(e, InvalidInput) for e in inner):
+        return None
+    pointer, _, _ = _locate(rows[inner.index(first)], data)
+    return NotBuilt(first.message, pointer=pointer + first.pointer, hint=first.hint)
 
 
 def to_plain(document: object) -> Any:

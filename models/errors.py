@@ -59,5 +59,5 @@ class TooLarge(InvalidInput):
     """A count or a document beyond the stated limits."""
 
 
-class NotBuilt(ShardwrightError):
+class NotBuilt(ShardwrightError, ValueError):
     """A command or option of the contract that is not built yet."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 
 from models.errors import InvalidInput
 from models.parallelism import Parallelism
@@ -42,9 +42,9 @@ class PredictRow:
     device: Annotated[str, MinLen(1), MaxLen(200)]
     engine: EngineChoice
     precision: Precision = Precision()
-    input_tokens: Annotated[float, Gt(0), Le(100_000_000)]
+    input_tokens: Annotated[float, Ge(1), Le(100_000_000)]
     output_tokens: Annotated[float, Ge(1), Le(100_000_000)]
-    concurrency: Annotated[float, Gt(0), Le(100_000_000)]
+    concurrency: Annotated[float, Ge(1e-6), Le(100_000_000)]
     devices: Annotated[int, Ge(1), Le(10_000_000)] | None = None
     groups: Annotated[tuple[PredictGroup, ...], MinLen(1), MaxLen(2)]
 

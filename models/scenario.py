@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 
 from models.cluster import Cluster
 from models.errors import InvalidInput, NotBuilt
@@ -64,7 +64,7 @@ class Lexicographic:
 
     def __post_init__(self) -> None:
         if self.pareto is not None:
-            raise NotBuilt("objective.pareto is not built yet", pointer="/objective/pareto")
+            raise NotBuilt("objective.pareto is not built yet", pointer="/pareto")
         if self.minimize is None:
             raise InvalidInput("give minimize, a list of objectives", pointer="/minimize")
 
@@ -75,8 +75,8 @@ class Limits:
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
-    usd_per_hour: Annotated[float, Gt(0), Le(1e12)] | None = None
-    watt: Annotated[float, Gt(0), Le(1e15)] | None = None
+    usd_per_hour: Annotated[float, Ge(1e-6), Le(1e12)] | None = None
+    watt: Annotated[float, Ge(1e-3), Le(1e15)] | None = None
     devices: Annotated[int, Ge(1), Le(10_000_000)] | None = None
 
 
@@ -90,7 +90,7 @@ class Reserve:
 
     def __post_init__(self) -> None:
         if self.failure is not None:
-            raise NotBuilt("reserve.failure is not built yet", pointer="/reserve/failure")
+            raise NotBuilt("reserve.failure is not built yet", pointer="/failure")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class Options:
 
     roles: Annotated[tuple[Role, ...], MinLen(1), MaxLen(5)] | None = None
     top_k: Annotated[int, Ge(1), Le(100)] = 5
-    time_limit_s: Annotated[float, Gt(0), Le(86_400)] = 30.0
+    time_limit_s: Annotated[float, Ge(1e-3), Le(86_400)] = 30.0
     gap: Annotated[float, Ge(0), Le(1)] = 1e-4
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
     verify: Literal["none", "top1", "top_k"] = "none"
@@ -111,12 +111,12 @@ class Options:
         if self.verify != "none":
             raise NotBuilt(
                 f"options.verify={self.verify} needs the simulator, which is not built yet",
-                pointer="/options/verify",
+                pointer="/verify",
                 hint="Maybe options.verify: none.",
             )
         for i, role in enumerate(self.roles or ()):
             if role not in ROLES:
-                raise NotBuilt(f"role {role} is not built yet", pointer=f"/options/roles/{i}")
+                raise NotBuilt(f"role {role} is not built yet", pointer=f"/roles/{i}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

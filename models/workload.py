@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from models.errors import InvalidInput, NotBuilt
 from models.wire import WIRE
 
-Tokens = Annotated[float, Gt(0), Le(100_000_000)]
+Tokens = Annotated[float, Ge(1), Le(100_000_000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Arrival:
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
-    rate_per_s: Annotated[float, Gt(0), Le(1e9)] | None = None
+    rate_per_s: Annotated[float, Ge(1e-6), Le(1e9)] | None = None
     cv: Annotated[float, Ge(0), Le(100)] = 1.0
     concurrency: Annotated[int, Ge(1), Le(100_000_000)] | None = None
     trace: Trace | None = None
@@ -102,8 +102,8 @@ class SloLimit:
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
-    limit_s: Annotated[float, Gt(0), Le(1e7)]
-    percentile: Annotated[float, Gt(0), Le(0.99999)] | Literal["mean"] = "mean"
+    limit_s: Annotated[float, Ge(1e-6), Le(1e7)]
+    percentile: Annotated[float, Ge(0.01), Le(0.99999)] | Literal["mean"] = "mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,9 @@ def _roles(
     """Roles of a setting; a prefill replica once for every pool its caches may go to."""
     asked = roles_of(scenario)
     found: list[tuple[Role, HandOver | None]] = [("aggregated", None)] if "aggregated" in asked else []
-    if "decode" in asked and "prefill" in asked and setting.engine.can("disaggregation"):
+    # one token is no answer to decode: its prompt is all there is
+    hands_over = traffic.output_tokens >= 2.0 and setting.engine.can("disaggregation")
+    if "decode" in asked and "prefill" in asked and hands_over:
         found += [("prefill", h) for h in hand_overs(scenario, sites, setting, traffic)]
         found.append(("decode", None))
     return found

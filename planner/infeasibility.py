@@ -203,8 +203,10 @@ def explain_shortage(
         change, value, per_unit = names[r.constraint.family, r.constraint.index]
         sign = -1.0 if r.constraint.family is Family.DEMAND else 1.0
         to = None if r.slack is None else value + sign * r.slack
-        if to is not None and per_unit > 1:
-            to = float(np.ceil(to / per_unit - 1e-9))
+        if to is not None and per_unit != 1.0:
+            # whole nodes are rounded up, requests in flight down
+            exact = to / per_unit
+            to = float(np.floor(exact + 1e-9) if sign < 0 else np.ceil(exact - 1e-9))
         if change:
             relaxations.append(
                 Relaxation(change=change, from_=value / per_unit, to=to, makes_feasible=r.slack is not None)
@@ -217,19 +219,24 @@ def explain_shortage(
 
 def _constraint(
     scenario: Scenario, translated: Translated, family: Family, index: int
-) -> tuple[str, float, int]:
+) -> tuple[str, float, float]:
     """Field of the scenario a row stands for, its value, and units of the row per unit of the field."""
     if family is Family.DEMAND:
         deployment = scenario.deployments[index]
-        name = f"deployments.{deployment.name}.workload.arrival.rate_per_s"
-        return name, float(translated.fleet.demand_per_s[index]), 1
+        where = f"deployments.{deployment.name}.workload.arrival"
+        offered = float(translated.fleet.demand_per_s[index])
+        in_flight = deployment.workload.arrival.concurrency
+        if in_flight is not None:
+            # requests in flight and requests per second are proportional (Little's law)
+            return f"{where}.concurrency", offered, offered / in_flight
+        return f"{where}.rate_per_s", offered, 1.0
     if family is Family.LINK:
         a, b = (scenario.cluster.pools[g].name for g in translated.links[index])
-        return f"cluster.links.{a}-{b}.bytes_per_s", float(translated.fleet.link_bytes_per_s[index]), 1
+        return f"cluster.links.{a}-{b}.bytes_per_s", float(translated.fleet.link_bytes_per_s[index]), 1.0
     name, value = translated.resources[index], float(translated.fleet.limit[index])
     if name.startswith("pool:"):
         pool = next(p for p in scenario.cluster.pools if f"pool:{p.name}" == name)
-        return f"cluster.pools.{pool.name}.nodes", value, pool.devices_per_node
+        return f"cluster.pools.{pool.name}.nodes", value, float(pool.devices_per_node)
     if name.startswith("limit:"):
-        return f"limits.{name.removeprefix('limit:')}", value, 1
-    return "", value, 1
+        return f"limits.{name.removeprefix('limit:')}", value, 1.0
+    return "", value, 1.0

@@ -75,7 +75,6 @@ class Layouts:
                 "dcp": (self.dcp, 1),
                 "ep": (self.ep, 1),
                 "spread": (self.dp * self.cp, self.tp),
-                "next_stage": (np.full(len(self), 2), self.stage_devices),
             }
             members, stride = groups[group]
             inside = np.clip(fabric // np.maximum(stride, 1), 1, members)

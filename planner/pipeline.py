@@ -6,7 +6,7 @@ too slow or dominated (and count why), solve the fleet program, place, rank, exp
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,8 @@ def plan(
     certificate_file.write(ranking, certificate_path, lp_path)
     if ranking.status is Status.INFEASIBLE:
         limit_s = scenario.options.time_limit_s
-        why = explain_shortage(scenario, translated, question.candidates, is_feasible, limit_s)
+        roomy, _ = _translate(question, top_k=1, without_limits=True)
+        why = explain_shortage(scenario, roomy, question.candidates, is_feasible, limit_s)
         return _answer(question, clock, ranking=ranking, undominated=needed, infeasibility=why)
     tell("ranking", {"incumbent": _first(plans), "bound": _finite(ranking.bound), "gap": ranking.gap})
     return _answer(question, clock, ranking=ranking, plans=plans, undominated=needed, translated=translated)
@@ -122,13 +123,21 @@ def _price(scenario: Scenario, tell: Progress) -> Question:
     return Question(scenario=scenario, sites=sites, traffic=traffic, candidates=candidates)
 
 
-def _translate(question: Question, top_k: int | None = None) -> tuple[Translated, int]:
-    """The fleet program over the candidates that the best plans may need, and their number."""
+def _translate(
+    question: Question, top_k: int | None = None, *, without_limits: bool = False
+) -> tuple[Translated, int]:
+    """The fleet program over the candidates that the best plans may need, and their number.
+
+    ``without_limits`` keeps candidates that only a larger cluster or cap could hold.
+    """
     scenario = question.scenario
     columns = gather(question.candidates.priced)
     demand = demands(scenario, question.traffic, columns)
     whole = translate(scenario, question.sites, question.traffic, demand, columns)
-    kept = undominated(whole.fleet, whole.objectives, k=top_k or scenario.options.top_k).columns
+    fleet = whole.fleet
+    if without_limits:
+        fleet = replace(fleet, limit=np.full_like(fleet.limit, np.inf))
+    kept = undominated(fleet, whole.objectives, k=top_k or scenario.options.top_k).columns
     return whole.take(kept), len(kept)
 
 

@@ -72,7 +72,9 @@ def rank_plans(
         plan = _plan(scenario, sites, i, solution, mine)
         if plan is None:
             return None
-        plans.append(plan)
+        # two solutions may differ in replicas that carry nothing: told once
+        if all(plan.id != other.id for other in plans):
+            plans.append(replace(plan, rank=len(plans) + 1))
     if plans:
         reasons = why_not(scenario, sites, candidates, translated, plans[0].objective_value)
         plans[0] = replace(plans[0], explanation=replace(plans[0].explanation, why_not=reasons))

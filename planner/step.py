@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from models.architecture import LayerKind
-from models.cost.base import Array, Operation
+from models.cost.base import Array, Operation, Span
 from models.precision import WEIGHT_BYTES
 from planner.block_operations import ACTIVATION_BYTES, BlockPricer, Weight
 from planner.cost_graph import Dag, Node, block_graph, critical_path_s
@@ -93,13 +93,13 @@ class StepModel:
         pricer = BlockPricer(self.setting, self.layouts, load)
         blocks = [self._blocks(pricer, kind) for kind in self.setting.spec.kinds]
         ends = self._ends(pricer)
-        hop_s, host_s = self._hop(pricer), self._host(load)
-        bottleneck, travel = self._rounds(np.stack([self._layer_s(b) for b in blocks]), ends, hop_s)
+        (hop_s, hops_s), host_s = self._hops(pricer), self._host(load)
+        bottleneck, travel = self._rounds(np.stack([self._layer_s(b) for b in blocks]), ends, hop_s, hops_s)
 
         def parts() -> dict[str, Array]:
             found = self._parts(blocks)
             found["head"] = ends[0] + ends[1]
-            found["pipeline"] = hop_s * (self.layouts.pp - 1)
+            found["pipeline"] = hops_s
             found["host"] = host_s
             return found
 
@@ -151,25 +151,36 @@ class StepModel:
         operation = Operation(kind="vector", format="bf16", flop=moved * 0.0, bytes=moved, rows=rows)
         return self.setting.cost.seconds(self.setting.site.device, operation)
 
-    def _hop(self, pricer: BlockPricer) -> Array:
-        """Hand-over of the residual stream to the next stage."""
+    def _hops(self, pricer: BlockPricer) -> tuple[Array, Array]:
+        """Hand-over of the residual stream to the next stage: the slowest hop, and all hops together.
+
+        A replica wider than a domain crosses its boundary as often as it starts a new one; the other hops
+        stay inside.
+        """
+        layouts, fabric = self.layouts, self.setting.site.fabric
         payload = pricer.tokens * self.setting.spec.hidden_size * ACTIVATION_BYTES
-        span = self.layouts.span("next_stage", self.setting.site.fabric)
-        hop = self.setting.cost.collective_s(self.setting.site.device, "send", payload, span)
-        return np.where(self.layouts.pp > 1, hop, 0.0)
+        both, cost, device = np.full(layouts.pp.shape, 2.0), self.setting.cost, self.setting.site.device
+        inside_s = cost.collective_s(device, "send", payload, Span(members=both, inside=both))
+        across_s = cost.collective_s(device, "send", payload, Span(members=both, inside=both / 2.0))
+        hops = layouts.pp - 1
+        across = np.minimum(np.ceil(layouts.devices / fabric) - 1, hops)
+        slowest = np.where(across > 0, across_s, np.where(hops > 0, inside_s, 0.0))
+        return slowest, across * across_s + (hops - across) * inside_s
 
     def _host(self, load: StepLoad) -> Array:
         step_s, sequence_s = self.setting.cost.host_s(self.setting.engine.name)
         busy = load.tokens > 0
         return (step_s + sequence_s * load.decode_sequences) * busy
 
-    def _rounds(self, per_kind: Array, ends: tuple[Array, Array], hop_s: Array) -> tuple[Array, Array]:
+    def _rounds(
+        self, per_kind: Array, ends: tuple[Array, Array], hop_s: Array, hops_s: Array
+    ) -> tuple[Array, Array]:
         """Slowest stage and total travel, for each pipeline degree in turn."""
         bottleneck, travel = np.zeros(hop_s.shape), np.zeros(hop_s.shape)
-        for pp, rows, counts in self._stages:
+        for _, rows, counts in self._stages:
             stages = counts @ per_kind[:, rows]
             stages[0] += ends[0][rows]
             stages[-1] += ends[1][rows]
             bottleneck[rows] = stages.max(axis=0) + hop_s[rows]
-            travel[rows] = stages.sum(axis=0) + hop_s[rows] * (pp - 1)
+            travel[rows] = stages.sum(axis=0) + hops_s[rows]
         return bottleneck, travel

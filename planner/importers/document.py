@@ -162,7 +162,7 @@ def check(value: Any, pointer: str = "", depth: int = 0) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise InvalidInput(f"key {key!r} is no text", pointer=pointer, hint="Maybe quote it.")
-            check(item, f"{pointer}/{key}", depth + 1)
+            check(item, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}", depth + 1)
     elif isinstance(value, list):
         for i, item in enumerate(value):
             check(item, f"{pointer}/{i}", depth + 1)

@@ -197,7 +197,8 @@ def test_the_answer_is_the_same_in_another_process_with_another_hash_seed() -> N
 def test_a_looser_slo_never_worsens_latency_or_power(objective: str, tpot_s: float) -> None:
     tight = ask((LLAMA_8B, 2), objective, rate=0.5, tokens=(500, 50), slo=slo_of(0.5, tpot_s))
     loose = ask((LLAMA_8B, 2), objective, rate=0.5, tokens=(500, 50), slo=slo_of(0.65, tpot_s * 1.3))
-    assert_no_worse(solved(loose), solved(tight))
+    # latencies are looked up on a fixed grid of loads beside the highest, which the limits move a little
+    assert solved(loose) <= solved(tight) * (1 + (1e-3 if objective != "min_power" else ROUNDING))
 
 
 def test_the_least_power_is_the_draw_of_the_plan() -> None:
