@@ -66,7 +66,7 @@ def rank_plans(
     """Plans in the order of the solutions; None when one of them cannot be packed on its nodes."""
     asked = [a for i, s in enumerate(ranking.solutions) for a in assignments_of(i, s, translated)]
     runs = run_groups(translated.columns, asked)
-    plans = []
+    plans: list[Plan] = []
     for i, solution in enumerate(ranking.solutions):
         mine = sorted((r for r in runs if r.assignment.plan == i), key=_group_order)
         plan = _plan(scenario, sites, i, solution, mine)

@@ -85,5 +85,5 @@ def _links(device: Device) -> LinkSpeeds:
 
 def error_band_frac(metric: str) -> tuple[float, float]:
     """Measured/predicted at the 10 % and 90 % quantile of the accuracy rows, by metric."""
-    low, high = _table()["error_band_frac"][metric]
+    low, high = _table()["error_band_frac"][metric]["range"]
     return float(low), float(high)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -39,6 +40,13 @@ _StrictLoader.yaml_implicit_resolvers = {
     first: [(tag, regexp) for tag, regexp in rules if tag != "tag:yaml.org,2002:timestamp"]
     for first, rules in _StrictLoader.yaml_implicit_resolvers.items()
 }
+
+# YAML 1.1 takes 50e9 for text; people mean the number, as in JSON and YAML 1.2
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
 
 
 def read(text: str | bytes, *, drop_non_finite: bool = False) -> Any:
@@ -87,6 +95,11 @@ def _read_json(text: str) -> Any:
         raise TooLarge(f"the document is nested deeper than {MAX_DEPTH} levels") from None
     except json.JSONDecodeError:
         return None
+    except InvalidInput:
+        raise
+    except ValueError as error:
+        # an integer of thousands of digits
+        raise InvalidInput(f"not JSON: {error}") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

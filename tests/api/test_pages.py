@@ -116,7 +116,7 @@ def test_infeasible_shows_what_stands_in_the_way(client: TestClient) -> None:
         ("nodes", "two", "not a whole number"),
         ("nodes", "0", "greater than or equal to 1"),
         ("rate_per_s", "", "needed"),
-        ("rate_per_s", "-3", "greater than 0"),
+        ("rate_per_s", "-3", "greater than or equal to 0.000001"),
         ("rate_per_s", "nan", "finite"),
         ("input_tokens", "many", "not a number"),
         ("device", "abacus", "abacus"),

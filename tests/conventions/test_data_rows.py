@@ -57,7 +57,6 @@ def test_every_efficiency_has_a_kind_and_a_known_source(section: str) -> None:
         assert row["source"] in content["references"], name
 
 
-@pytest.mark.xfail(strict=True, reason="the error bands have a reference text, but no kind and no source key")
 def test_every_error_band_has_a_kind_and_a_known_source() -> None:
     content = table("kernel_efficiency.json")
     for name, row in content["error_band_frac"].items():
