@@ -21,7 +21,20 @@ def test_a_plan_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """A solver that talks on standard output would break ``--format json``."""
     for objective in ("max_goodput", "min_cost"):
         pipeline.plan(scenario(deployment(model=QWEN_MOE), pools=[pool(each=8)], objective=objective))
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.xfail(
+    strict=True, reason="an internal error of HiGHS (kError) in a relaxation is raised, not answered"
+)
+def test_an_error_inside_a_solver_does_not_end_the_planning() -> None:
+    slo = {
+        "ttft_s": {"limit_s": 5.0, "percentile": "mean"},
+        "tpot_s": {"limit_s": 0.05, "percentile": 0.9},
+    }
+    chat = deployment(model="Qwen/Qwen3-32B", rate=5.0, tokens=(8000, 2), slo=slo, engine={"name": "trtllm"})
+    asked = scenario(chat, pools=[pool(device="a100-sxm-80", each=8)], objective="min_devices")
+    assert pipeline.plan(asked).status == "infeasible"
 
 
 @pytest.mark.parametrize("output", [2, 3])
