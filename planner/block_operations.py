@@ -125,7 +125,10 @@ class BlockPricer:
         tokens = load.prefill_tokens / self.layouts.cp
         seen = _visible(core, load.prefill_context_tokens)
         scan = tokens * load.prefill_context_tokens * core.index_flop_per_pair
-        read = (load.prefill_prior_tokens + load.prefill_tokens) * (load.prefill_tokens > 0)
+        prior = load.prefill_prior_tokens
+        if core.window_tokens is not None:
+            prior = np.minimum(prior, core.window_tokens)
+        read = (prior + load.prefill_tokens) * (load.prefill_tokens > 0)
         return self._attend(
             "attention_prefill",
             tokens * seen * core.prefill_flop_per_pair * heads + scan,

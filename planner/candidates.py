@@ -47,7 +47,7 @@ def price_candidates(
     for setting, layouts, looked_at, dropped in enumerated:
         mine, confidence = traffic[setting.deployment_index], scenario.options.slo_confidence
         roles = _roles(scenario, sites, setting, mine)
-        variants = _variants(setting, roles)
+        variants = _variants(setting, roles, mine)
         out.looked_at += looked_at * variants
         out.dropped.update({rule: n * variants for rule, n in dropped.items()})
         if not len(layouts):
@@ -75,9 +75,9 @@ def _note(out: Candidates, setting: Setting, role: Role, result: RolePricing) ->
     out.without.setdefault(key, Counter()).update(result.dropped)
 
 
-def _variants(setting: Setting, roles: list[tuple[Role, HandOver | None]]) -> int:
+def _variants(setting: Setting, roles: list[tuple[Role, HandOver | None]], traffic: Traffic) -> int:
     """Candidates per layout: one for every role, token budget and pool that caches are sent to."""
-    return sum(len(token_budgets(setting, role)) for role, _ in roles)
+    return sum(len(token_budgets(setting, role, traffic)) for role, _ in roles)
 
 
 def roles_of(scenario: Scenario) -> tuple[Role, ...]:

@@ -6,6 +6,7 @@ fleet program with one slack at a time is. Every change is applied and solved ag
 sufficient.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,6 +27,39 @@ WIDEST_FACTOR = 1e4
 """A limit is not relaxed beyond this multiple."""
 STEP_FRAC = 0.005
 """Relative precision of a smallest relaxation."""
+
+
+class OutOfTime(Exception):
+    """The time for finding relaxations is used up; what was found stands."""
+
+
+def bounded(feasible: Feasible, limit_s: float) -> Feasible:
+    """The same test, for so many seconds in all.
+
+    Raises
+    ------
+    OutOfTime
+        On any call after that.
+    """
+    until = time.perf_counter() + limit_s
+
+    def test(scenario: Scenario) -> bool:
+        if time.perf_counter() > until:
+            raise OutOfTime
+        return feasible(scenario)
+
+    return test
+
+
+def _in_time(relaxations: Iterator[Relaxation]) -> list[Relaxation]:
+    """Relaxations as far as time allows."""
+    found: list[Relaxation] = []
+    try:
+        for relaxation in relaxations:
+            found.append(relaxation)
+    except OutOfTime:
+        pass
+    return found
 
 
 def without_candidates(scenario: Scenario, candidates: Candidates) -> list[int]:
@@ -54,7 +88,7 @@ def explain_missing(
         ]
         relaxations += mine
         binding += _binding(scenario.deployments[m], counts, mine)
-    relaxations += _device_relaxations(scenario, feasible)
+    relaxations += _in_time(_device_relaxations(scenario, feasible))
     return Infeasibility(binding=tuple(binding), relaxations=tuple(relaxations))
 
 
@@ -212,7 +246,7 @@ def explain_shortage(
                 Relaxation(change=change, from_=value / per_unit, to=to, makes_feasible=r.slack is not None)
             )
     for m in range(len(scenario.deployments)):
-        relaxations += _slo_relaxations(scenario, m, candidates, feasible)
+        relaxations += _in_time(_slo_relaxations(scenario, m, candidates, feasible))
     binding = [names[c.family, c.index][0] for c in found.binding]
     return Infeasibility(binding=tuple(b for b in binding if b), relaxations=tuple(relaxations))
 

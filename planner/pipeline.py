@@ -20,7 +20,7 @@ from planner import certificate_file
 from planner.candidates import Candidates, enumerate_candidates, price_candidates
 from planner.demand import check_prices, check_sizing, demands
 from planner.fleet_program import Translated, gather, named_duals, translate
-from planner.infeasibility import explain_missing, explain_shortage, without_candidates
+from planner.infeasibility import bounded, explain_missing, explain_shortage, without_candidates
 from planner.ranking import rank_plans
 from planner.setting import Site, settings
 from planner.traffic import Traffic, traffic_of
@@ -70,17 +70,19 @@ def plan(
     clock = _Clock()
     question = _price(scenario, tell)
     missing = without_candidates(scenario, question.candidates)
+    limit_s = scenario.options.time_limit_s
     if missing:
-        why = explain_missing(scenario, question.sites, question.candidates, missing, is_feasible)
+        why = explain_missing(
+            scenario, question.sites, question.candidates, missing, bounded(is_feasible, limit_s)
+        )
         return _answer(question, clock, infeasibility=why)
     translated, needed = _translate(question)
     tell("solving", {})
-    ranking, plans = _solve(question, translated, scenario.options.time_limit_s)
+    ranking, plans = _solve(question, translated, limit_s)
     certificate_file.write(ranking, certificate_path, lp_path)
     if ranking.status is Status.INFEASIBLE:
-        limit_s = scenario.options.time_limit_s
         roomy, _ = _translate(question, top_k=1, without_limits=True)
-        why = explain_shortage(scenario, roomy, question.candidates, is_feasible, limit_s)
+        why = explain_shortage(scenario, roomy, question.candidates, bounded(is_feasible, limit_s), limit_s)
         return _answer(question, clock, ranking=ranking, undominated=needed, infeasibility=why)
     tell("ranking", {"incumbent": _first(plans), "bound": _finite(ranking.bound), "gap": ranking.gap})
     return _answer(question, clock, ranking=ranking, plans=plans, undominated=needed, translated=translated)

@@ -26,6 +26,8 @@ IDLE_BATCH = 1.0 / 64.0
 MAX_BATCH = 8192.0
 MAX_UTILISATION_FRAC = 0.98
 ROUGH_STEPS, FINE_STEPS = 7, 6
+BUDGETS_ABOVE_PROMPT = 3
+"""Token budgets above the prompt worth trying: room for the prompt beside thousands of decodes."""
 TINY, HUGE = 1e-12, 1e12
 STEEPEST = 1.0
 """Margins are capped at a factor e: near saturation latencies run away and would mislead the secant."""
@@ -107,7 +109,7 @@ def price(
     """Highest sustained load of every layout and token budget of one role."""
     limits = limits_of(role, setting.deployment.slo, confidence)
     dropped: Counter[str] = Counter()
-    rows, budgets = _with_budgets(setting, role, layouts, dropped)
+    rows, budgets = _with_budgets(setting, role, layouts, traffic, dropped)
     looked_at = sum(dropped.values()) + len(rows)
     replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
     low, high = load_range(role, rows)
@@ -119,12 +121,12 @@ def price(
     # a prefill step does not depend on the load: more steps cost next to nothing
     more = 3 if role == "prefill" else 1
     # a rough bracket tells the best token budget of a layout; only that one is worth a fine load
-    floor, ceiling = bracket_load(replica, low, high, limits, ROUGH_STEPS * more)
-    best = _best_budget(rows, replica.state(floor).rate_per_s, budgets)
+    rough = bracket_load(replica, _ends(replica, low, high, limits), limits, ROUGH_STEPS * more)
+    best = _best_budget(rows, replica.state(np.exp(rough.floor)).rate_per_s, budgets)
     dropped["worse_batch_limits"] += len(rows) - len(best)
     rows, budgets = rows.take(best), budgets[best]
     replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
-    load, _ = bracket_load(replica, floor[best], ceiling[best], limits, FINE_STEPS * more)
+    load = np.exp(bracket_load(replica, rough.take(best), limits, FINE_STEPS * more).floor)
     priced = Priced(
         setting=setting, role=role, hand_over=hand_over, replica=replica, layouts=rows,
         batched_tokens=budgets, load=load, state=replica.state(load),
@@ -159,7 +161,7 @@ def load_range(role: Role, layouts: Layouts) -> tuple[Array, Array]:
 
 
 def _with_budgets(
-    setting: Setting, role: Role, layouts: Layouts, dropped: Counter[str]
+    setting: Setting, role: Role, layouts: Layouts, traffic: Traffic, dropped: Counter[str]
 ) -> tuple[Layouts, Array]:
     """Every useful layout with every token budget worth trying; decode needs none but its sequences."""
     useful = np.ones(len(layouts), dtype=bool)
@@ -169,17 +171,24 @@ def _with_budgets(
     if role == "prefill":
         # a cache is handed over at once: splitting its copies for decode gains nothing here
         useful = layouts.dcp == 1
-    ladder = token_budgets(setting, role)
+    ladder = token_budgets(setting, role, traffic)
     dropped["rule:role"] += int(np.count_nonzero(~useful)) * len(ladder)
     layouts = layouts.take(useful)
     rows = np.repeat(np.arange(len(layouts)), len(ladder))
     return layouts.take(rows), np.tile(ladder, len(layouts))
 
 
-def token_budgets(setting: Setting, role: Role) -> Array:
-    """Values of ``max_num_batched_tokens`` that a role is tried with."""
+def token_budgets(setting: Setting, role: Role, traffic: Traffic) -> Array:
+    """Values of ``max_num_batched_tokens`` that a role is tried with.
+
+    A mixed step holds one prompt at most beside its decodes: budgets far above the prompt change nothing.
+    """
     ladder = np.array(setting.engine.batched_tokens_ladder, dtype=float)
-    return ladder[:1] if role == "decode" else ladder
+    if role == "decode":
+        return ladder[:1]
+    if role == "prefill":
+        return ladder
+    return ladder[: int(np.searchsorted(ladder, traffic.new_tokens)) + BUDGETS_ABOVE_PROMPT]
 
 
 def margin(replica: Replica, load: Array, limits: dict[str, SloLimit]) -> Array:
@@ -193,17 +202,36 @@ def margin(replica: Replica, load: Array, limits: dict[str, SloLimit]) -> Array:
     return clipped
 
 
-def bracket_load(
-    replica: Replica, low: Array, high: Array, limits: dict[str, SloLimit], steps: int
-) -> tuple[Array, Array]:
-    """Bounds of the largest feasible load of every candidate, given that ``low`` is feasible.
+@dataclass(frozen=True, kw_only=True)
+class Bracket:
+    """Logarithms of a feasible and an infeasible load of every candidate, with their margins."""
 
-    Both bounds are ``high`` where even that is feasible. Margins fall with the load, smoothly but for
-    kinks, so false position on the logarithms is quick; every fourth step halves the bracket.
-    """
+    floor: Array
+    ceiling: Array
+    above: Array
+    below: Array
+
+    def take(self, rows: Array) -> "Bracket":
+        """The chosen candidates."""
+        return Bracket(
+            floor=self.floor[rows], ceiling=self.ceiling[rows], above=self.above[rows], below=self.below[rows]
+        )
+
+
+def _ends(replica: Replica, low: Array, high: Array, limits: dict[str, SloLimit]) -> Bracket:
+    """The whole range, ``low`` known to be feasible; no range is left where ``high`` is feasible too."""
     floor, ceiling = np.log(low), np.log(high)
     above, below = margin(replica, low, limits), margin(replica, high, limits)
-    floor = np.where(below >= 0.0, ceiling, floor)
+    return Bracket(floor=np.where(below >= 0.0, ceiling, floor), ceiling=ceiling, above=above, below=below)
+
+
+def bracket_load(replica: Replica, bracket: Bracket, limits: dict[str, SloLimit], steps: int) -> Bracket:
+    """Narrow the bracket of the largest feasible load of every candidate.
+
+    Margins fall with the load, smoothly but for kinks, so false position on the logarithms is quick; every
+    fourth step halves the bracket.
+    """
+    floor, ceiling, above, below = bracket.floor, bracket.ceiling, bracket.above, bracket.below
     last = np.zeros(floor.shape)
     for step in range(steps):
         secant = np.clip(above / np.maximum(above - below, TINY), 0.05, 0.95)
@@ -216,7 +244,7 @@ def bracket_load(
         above = np.where(good, found, np.where(stuck, above / 2.0, above))
         below = np.where(good, np.where(stuck, below / 2.0, below), found)
         floor, ceiling, last = np.where(good, middle, floor), np.where(good, ceiling, middle), side
-    return np.exp(floor), np.exp(ceiling)
+    return Bracket(floor=floor, ceiling=ceiling, above=above, below=below)
 
 
 def _possible(

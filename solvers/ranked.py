@@ -15,10 +15,12 @@ import numpy as np
 
 from solvers.backends.base import Backend
 from solvers.backends.registry import default_backend
+from solvers.builder import ProgramBuilder
 from solvers.csr import Floats, Ints
 from solvers.dual_bound import dual_bound
 from solvers.exclusion import exclude_same, exclude_supersets, identity_counts, largest_counts
 from solvers.fleet import (
+    LEVEL_TOLERANCE,
     Fleet,
     FleetVariables,
     Goal,
@@ -184,6 +186,7 @@ class _Search:
         self.bounds = column_bounds(fleet, capped_by_demand=not goodput)
         self.largest = largest_counts(fleet, self.bounds)
         self.found: list[_Found] = []
+        self.last_bound = float("nan")
         self.only_minimal = True
         self.finished = False
         self.out_of_time = False
@@ -206,7 +209,8 @@ class _Search:
         tie_break = not self.found or self.objectives[0].goal is Goal.MAX_GOODPUT
         for _ in range(len(self.objectives) + tie_break):
             result, variables = self._level(tuple(held), kept[0].x if kept else None, until_s)
-            first = first or result
+            if first is None:
+                first, self.last_bound = result, result.bound
             # the tie-break only makes an answer plainer: it need not be proven
             proven = proven and (result.status is Status.OPTIMAL or len(held) == len(self.objectives))
             if result.x is None or not self._is_plan(held, result):
@@ -234,6 +238,8 @@ class _Search:
         for plan in self.found:
             leave_out(m, v.x, fleet, identity_counts(fleet, plan.x), self.largest)
         obj = terms(fleet, v, objective, served_multiple(held))
+        if not held and self.found and self.only_minimal and np.isfinite(self.last_bound):
+            self._not_better(m, obj, objective.sense)
         program = m.finish(objective.sense, obj, name="fleet")
         left_s = max(until_s - self.elapsed_s(), 0.0)
         if point is not None:
@@ -245,6 +251,15 @@ class _Search:
         nodes = TIE_BREAK_NODES if len(held) == len(self.objectives) else None
         hint = None if point is None else padded
         return self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes), v
+
+    def _not_better(self, m: ProgramBuilder, obj: Floats, sense: Sense) -> None:
+        """No plan left is better than the bound of the last search: many equal plans are proven at once."""
+        slack = LEVEL_TOLERANCE * abs(self.last_bound)
+        used = np.flatnonzero(obj)
+        lb, ub = (
+            (self.last_bound - slack, np.inf) if sense is Sense.MIN else (-np.inf, self.last_bound + slack)
+        )
+        m.rows("not_better", [(0, used, obj[used])], lb, ub)
 
     def _is_settled(self, program: Program, point: Floats, time_limit_s: float) -> bool:
         """Whether the linear bound already proves the last level's point the best.

@@ -24,6 +24,7 @@ GAP_MARGIN = 0.5
 SOLVER_TOLERANCE = 1e-9
 """Absolute feasibility tolerance asked of the solvers, on rows scaled to a largest entry near 1."""
 SMALLEST_TIME_LIMIT_S = 1e-3
+SMALL_COLUMNS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,13 @@ class MathOptBackend:
         parameters = _parameters(self.mip, time_limit_s, gap * GAP_MARGIN)
         if nodes is not None:
             parameters.node_limit = nodes
+        if self.mip == "highs" and program.n_cols <= SMALL_COLUMNS:
+            # a restart costs more than it gains where the whole search is a fraction of a second
+            parameters.highs.bool_options["mip_allow_restart"] = False
         with clean_stdout():
             answer = _call(small, self.mip, parameters, None if hint is None else scaling.scaled_point(hint))
+        if answer is None:
+            return self._after_failure(program, time_limit_s - (time.perf_counter() - started), gap)
         x = _point(answer, program, scaling)
         if x is not None:
             x = self._checked(program, x, time_limit_s)
@@ -77,6 +83,8 @@ class MathOptBackend:
         relaxed = program.relaxed()
         small, scaling = scaled(program)
         answer = _call(small.relaxed(), "glop", _parameters("glop", time_limit_s, 0.0), None)
+        if answer is None:
+            return Result(status=Status.ERROR, wall_s=time.perf_counter() - started)
         x = _point(answer, relaxed, scaling)
         if x is None or not relaxed.is_feasible(x):
             return _conclude(
@@ -97,6 +105,13 @@ class MathOptBackend:
             reduced_costs=program.obj - program.rows.transpose_dot(duals),
             wall_s=time.perf_counter() - started,
         )
+
+    def _after_failure(self, program: Program, left_s: float, gap: float) -> Result:
+        """The solver gave up with an internal error: the other one decides, if there is one."""
+        if self.second is None:
+            return Result(status=Status.ERROR, wall_s=0.0)
+        other = MathOptBackend(mip=self.second, second=None)
+        return other.solve(program, time_limit_s=max(left_s, 0.0), gap=gap)
 
     def _checked(self, program: Program, x: Floats, time_limit_s: float) -> Floats | None:
         """Round the integers; where the rest no longer fits, solve it again with the integers fixed."""
@@ -171,24 +186,30 @@ def _proto() -> _Proto:
 
 
 def _call(program: Program, solver: str, parameters: Any, hint: Floats | None) -> Any:
-    """Hand the arrays to one solver and return its ``SolveResultProto``."""
+    """Hand the arrays to one solver and return its ``SolveResultProto``; None after an internal error."""
     p = _proto()
     kind = {"highs": p.parameters.SOLVER_TYPE_HIGHS, "gscip": p.parameters.SOLVER_TYPE_GSCIP}
     start = p.model_parameters.ModelSolveParametersProto()
     if hint is not None:
         point = p.sparse.SparseDoubleVectorProto(ids=range(program.n_cols), values=hint.tolist())
         start.solution_hints.append(p.model_parameters.SolutionHintProto(variable_values=point))
-    return p.solve(
-        _model(program),
-        kind.get(solver, p.parameters.SOLVER_TYPE_GLOP),
-        p.parameters.SolverInitializerProto(),
-        parameters,
-        start,
-        None,
-        p.callback.CallbackRegistrationProto(),
-        None,
-        None,
-    )
+    try:
+        return p.solve(
+            _model(program),
+            kind.get(solver, p.parameters.SOLVER_TYPE_GLOP),
+            p.parameters.SolverInitializerProto(),
+            parameters,
+            start,
+            None,
+            p.callback.CallbackRegistrationProto(),
+            None,
+            None,
+        )
+    except Exception as error:
+        # the binding's own exception type cannot be imported by name in every build
+        if type(error).__name__ != "StatusNotOk":
+            raise
+        return None
 
 
 def _model(program: Program) -> Any:

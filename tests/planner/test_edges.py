@@ -24,9 +24,6 @@ def test_a_plan_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == ""
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an internal error of HiGHS (kError) in a relaxation is raised, not answered"
-)
 def test_an_error_inside_a_solver_does_not_end_the_planning() -> None:
     slo = {
         "ttft_s": {"limit_s": 5.0, "percentile": "mean"},
