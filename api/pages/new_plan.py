@@ -24,6 +24,11 @@ async def _typed(request: Request) -> dict[str, str]:
         return {name: value for name, value in form.items() if isinstance(value, str) and name in DEFAULTS}
 
 
+NOTHING_PASTED = FormFault(
+    field="scenario_yaml", detail="nothing was pasted", hint="Maybe paste a scenario, or use the form above."
+)
+
+
 @router.get("/")
 def empty_form() -> Response:
     """The form with an example filled in."""
@@ -33,7 +38,11 @@ def empty_form() -> Response:
 @router.post("/", dependencies=[Depends(same_origin)])
 def submitted(services: Wired, typed: Annotated[dict[str, str], Depends(_typed)]) -> Response:
     """Queue the plan, or show the form again with messages at the fields."""
-    values = {**dict.fromkeys(DEFAULTS, ""), "cv": "1", **typed}
+    pasted_only = set(typed) == {"scenario_yaml"}
+    # the paste box is a form of its own: what stands in the other one is not lost by using it
+    values = {**(DEFAULTS if pasted_only else {**dict.fromkeys(DEFAULTS, ""), "cv": "1"}), **typed}
+    if pasted_only and not typed["scenario_yaml"].strip():
+        return _form(values, [NOTHING_PASTED], 422)
     where, faults = _queued(services, values)
     return _form(values, faults, 422) if where is None else RedirectResponse(where, status_code=303)
 

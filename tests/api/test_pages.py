@@ -214,3 +214,11 @@ def test_groups_that_the_best_plan_lacks_stand_out_and_each_deployment_is_named(
     assert text.count('class="layout differs"') == 1
     assert "2 × tp8 aggregated" in text.partition('class="layout differs"')[2][:60]
     assert "max goodput" in client.get("/jobs").text
+
+
+def test_an_empty_paste_says_so_and_keeps_the_form(client: TestClient) -> None:
+    answer = client.post("/", data={"scenario_yaml": "  "})
+    assert answer.status_code == 422
+    assert "nothing was pasted" in answer.text
+    assert "this is needed" not in answer.text
+    assert f'value="{DEFAULTS["input_tokens"]}"' in answer.text
