@@ -29,15 +29,19 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
 @contextmanager
 def service(chosen: Settings) -> Iterator[TestClient]:
     """A running service whose solves are done by the scripted child."""
+    database = Database(chosen.database_url)
     queue = SubprocessQueue(
-        Database(chosen.database_url),
+        database,
         workers=2,
         pricing_allowance_s=chosen.pricing_allowance_s,
         max_attempts=chosen.max_attempts,
         command=CHILD,
     )
-    with TestClient(create_app(chosen, queue), raise_server_exceptions=False) as client:
-        yield client
+    try:
+        with TestClient(create_app(chosen, queue), raise_server_exceptions=False) as client:
+            yield client
+    finally:
+        database.close()
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ Open = Callable[..., Any]
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = settings_in(tmp_path_factory.mktemp("browser"))
-    queue = SubprocessQueue(Database(settings.database_url), workers=1, pricing_allowance_s=60, command=CHILD)
+    database = Database(settings.database_url)
+    queue = SubprocessQueue(database, workers=1, pricing_allowance_s=60, command=CHILD)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(create_app(settings, queue), log_level="warning", timeout_graceful_shutdown=1)
@@ -42,6 +43,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         thread.join()
+    database.close()
 
 
 @pytest.fixture(scope="module")

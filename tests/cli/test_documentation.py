@@ -49,7 +49,10 @@ def run(page: str, folder: Path, **variables: str) -> None:
     wrapper = folder / "bin" / "shardwright"
     wrapper.write_text(f"#!/bin/sh\nexec {sys.executable} -c 'from api.cli import app; app()' \"$@\"\n")
     wrapper.chmod(0o755)
-    (folder / "bin" / "python3").symlink_to(sys.executable)
+    python = folder / "bin" / "python3"
+    # no link: a virtual environment is found beside the path its interpreter is started by
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
     listed = steps(page)
     script = "set -o pipefail\n" + "".join(
         f"echo '@@begin {i}'; {variables.get(step.command, step.command)}\necho \"@@end $?\"\n"
