@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from models.architecture import ModelSpec
 from models.scenario import ROLES, Role, Scenario
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts, enumerate_layouts
@@ -29,9 +28,7 @@ class Candidates:
     without: dict[tuple[int, Role], Counter[str]] = field(default_factory=dict)
 
 
-def enumerate_candidates(
-    scenario: Scenario, sites: list[Site], found: list[Setting]
-) -> list[tuple[Setting, Layouts, int, Counter[str]]]:
+def enumerate_candidates(found: list[Setting]) -> list[tuple[Setting, Layouts, int, Counter[str]]]:
     """Valid layouts of every setting, with the counts of what each rule removed."""
     return [(setting, *enumerate_layouts(setting)) for setting in found]
 
@@ -102,11 +99,11 @@ def _roles(
 def hand_overs(scenario: Scenario, sites: list[Site], setting: Setting, traffic: Traffic) -> list[HandOver]:
     """Transfer of caches from this setting's pool to every pool."""
     size = prompt_cache_bytes(setting.spec, setting.precision.cache, traffic.input_tokens)
-    return [_hand_over(scenario, sites, setting.pool_index, g, size, setting.spec) for g in range(len(sites))]
+    return [_hand_over(scenario, sites, setting.pool_index, g, size) for g in range(len(sites))]
 
 
 def _hand_over(
-    scenario: Scenario, sites: list[Site], source: int, target: int, request_bytes: float, spec: ModelSpec
+    scenario: Scenario, sites: list[Site], source: int, target: int, request_bytes: float
 ) -> HandOver:
     """Inside a pool the network of its nodes; between pools a link of the scenario, else the slower network.
 

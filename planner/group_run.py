@@ -43,7 +43,6 @@ class GroupRun:
     watt: float
     parts_s: dict[str, float]
     layer_partition: tuple[int, ...]
-    idle_room_frac: float
 
 
 def statistic_name(statistic: Statistic) -> str:
@@ -72,7 +71,7 @@ def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -
     wanted = np.array([a.carried_per_s / a.replicas for a in assignments])
     low, _ = load_range(priced.role, layouts)
     load = _load_for_rate(replica, np.minimum(low, full), full, wanted)
-    state, at_full = replica.state(load), replica.state(full)
+    state = replica.state(load)
     statistics = {statistic_name(s): s for s in (*STATISTICS, *_asked(priced))}
     latency = {
         m: {name: replica.latency(load, state, m, s) for name, s in statistics.items()} for m in METRICS
@@ -80,7 +79,7 @@ def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -
     site, role = priced.setting.site, priced.role
     watt = base_watt(site, layouts, role) + joule_per_request(site, layouts, role, replica) * wanted
     cost = replica.shape(load)
-    seats = np.ceil(at_full.seats - 1e-9)
+    seats = np.ceil(replica.state(full).seats - 1e-9)
     pool = np.maximum(kv_pool_bytes(replica.model, replica.memory.weights, seats, budgets), 0.0)
     return [
         GroupRun(
@@ -100,7 +99,6 @@ def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -
             watt=float(watt[i]),
             parts_s={name: float(np.broadcast_to(v, load.shape)[i]) for name, v in cost.parts_s.items()},
             layer_partition=replica.model.partitions[int(layouts.pp[i])],
-            idle_room_frac=float(1.0 - wanted[i] / max(at_full.rate_per_s[i], 1e-12)),
         )
         for i, a in enumerate(assignments)
     ]

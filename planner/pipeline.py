@@ -119,7 +119,7 @@ def _price(scenario: Scenario, tell: Progress) -> Question:
     check_prices(scenario, sites)
     traffic = [traffic_of(d.workload) for d in scenario.deployments]
     tell("enumerating", {})
-    enumerated = enumerate_candidates(scenario, sites, found)
+    enumerated = enumerate_candidates(found)
     tell("building_graph", {})
     candidates = price_candidates(scenario, sites, enumerated, traffic)
     return Question(scenario=scenario, sites=sites, traffic=traffic, candidates=candidates)

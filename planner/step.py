@@ -7,7 +7,7 @@ to the mean), and a micro-batch travels through all stages and hops.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -17,7 +17,7 @@ from models.cost.base import Array, Operation, Span
 from models.precision import WEIGHT_BYTES
 from planner.block_operations import ACTIVATION_BYTES, BlockPricer, Weight
 from planner.cost_graph import Dag, Node, block_graph, critical_path_s
-from planner.layouts import Ints, Layouts
+from planner.layouts import Layouts
 from planner.setting import Setting
 from planner.stages import layer_partition, stage_counts
 from planner.step_load import StepLoad
@@ -62,10 +62,6 @@ class StepModel:
     layouts: Layouts
     overlap: bool = False
     even_stages: bool = False
-
-    def take(self, rows: Ints) -> "StepModel":
-        """The same for a choice of layouts, with repetition if wanted."""
-        return replace(self, layouts=self.layouts.take(rows))
 
     @cached_property
     def partitions(self) -> dict[int, tuple[int, ...]]:
