@@ -14,14 +14,36 @@ from api.guard import Guard
 from api.jobs.port import SolveQueue
 from api.jobs.subprocess_queue import SubprocessQueue
 from api.pages import job_pages, new_plan
-from api.routes import catalogue, documents, health, job_events, not_built, plan_jobs, plans, quick
+from api.routes import (
+    calibrations,
+    catalogue,
+    documents,
+    health,
+    job_events,
+    not_built,
+    plan_jobs,
+    plans,
+    quick,
+)
 from api.services import Services
 from api.settings import Settings
 from db.database import Database
 from db.upgrade import upgrade
 
 STATIC = Path(__file__).parent / "static"
-ROUTES = (plan_jobs, job_events, not_built, plans, quick, catalogue, health, new_plan, job_pages, documents)
+ROUTES = (
+    plan_jobs,
+    job_events,
+    not_built,
+    plans,
+    quick,
+    calibrations,
+    catalogue,
+    health,
+    new_plan,
+    job_pages,
+    documents,
+)
 
 
 def create_app(settings: Settings | None = None, queue: SolveQueue | None = None) -> FastAPI:

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from api.commands import catalog, check, not_built, plan, predict, schema, serve, solve
+from api.commands import (
+    accuracy,
+    calibrate,
+    catalog,
+    check,
+    measure,
+    not_built,
+    plan,
+    predict,
+    schema,
+    serve,
+    solve,
+)
 
 app = typer.Typer(
     name="shardwright",
@@ -42,6 +54,9 @@ def root(
 app.command("plan")(plan.command)
 app.command("predict")(predict.command)
 app.command("check")(check.command)
+app.command("accuracy")(accuracy.command)
+app.command("calibrate")(calibrate.command)
+app.command("measure")(measure.measure)
 app.command("solve")(solve.command)
 app.command("catalog")(catalog.command)
 app.command("schema")(schema.command)

@@ -100,6 +100,13 @@ def _check_slo(document: Any) -> Any:
     return codec.to_plain(codec.from_plain(Slo, document))
 
 
+def _check_calibration(document: Any) -> Any:
+    """A calibration as ``shardwright calibrate`` writes it, its devices named as in the catalogue."""
+    from planner import calibration_file
+
+    return codec.to_plain(calibration_file.from_document(document))
+
+
 def _check_prices(document: Any) -> Any:
     prices = codec.from_plain(StoredPrices, {"usd_per_device_hour": document}).usd_per_device_hour
     return {catalog.device(name).id: usd for name, usd in prices.items()}
@@ -136,5 +143,11 @@ KINDS = {
             example={"schema": "shardwright.scenario/1"},
         ),
         DocumentKind(name="price-books", field="price_book", check=_check_prices, example={"h100-sxm": 2.5}),
+        DocumentKind(
+            name="calibrations",
+            field="calibration",
+            check=_check_calibration,
+            example={"schema": "shardwright.calibration/1"},
+        ),
     )
 }

@@ -8,13 +8,14 @@ from models.errors import InvalidInput
 
 Find = Callable[[str, str, int | None], Document | None]
 MAX_REVISION = 2**31 - 1
+SHARED = {"cluster": "clusters", "price_book": "price-books", "calibration": "calibrations"}
 
 
 def resolve(scenario: dict[str, Any], find: Find) -> tuple[dict[str, Any], dict[str, int]]:
     """The scenario with every reference replaced, and the revision used of each stored document.
 
-    A reference may stand for ``cluster``, for ``model``, ``workload`` and ``slo`` of a deployment, and
-    for ``price_book``, whose prices then become those of the pools.
+    A reference may stand for ``cluster`` and ``calibration``, for ``model``, ``workload`` and ``slo`` of a
+    deployment, and for ``price_book``, whose prices then become those of the pools.
     """
     used: dict[str, int] = {}
     out = dict(scenario)
@@ -22,7 +23,7 @@ def resolve(scenario: dict[str, Any], find: Find) -> tuple[dict[str, Any], dict[
         out["deployments"] = [dict(d) if isinstance(d, dict) else d for d in out["deployments"]]
     for owner, key, kind, pointer in _places(out):
         if is_reference(owner[key]):
-            document = _fetch(owner[key], kind, pointer, find)
+            document = fetch(owner[key], kind, pointer, find)
             used[document.id] = document.revision
             owner[key] = document.body
     if isinstance(out.get("price_book"), dict):
@@ -53,7 +54,7 @@ def read_revision(value: Any, pointer: str) -> int | None:
 
 def _places(scenario: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str, str]]:
     """Where references may stand: the object, its key, the kind of document, the pointer."""
-    for key, kind in (("cluster", "clusters"), ("price_book", "price-books")):
+    for key, kind in SHARED.items():
         if key in scenario:
             yield scenario, key, kind, f"/{key}"
     deployments = scenario.get("deployments")
@@ -63,7 +64,14 @@ def _places(scenario: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, str
                 yield deployment, key, kind, f"/deployments/{i}/{key}"
 
 
-def _fetch(reference: dict[str, Any], kind: str, pointer: str, find: Find) -> Document:
+def fetch(reference: dict[str, Any], kind: str, pointer: str, find: Find) -> Document:
+    """The document a reference names.
+
+    Raises
+    ------
+    InvalidInput
+        There is none, or not at that revision.
+    """
     key = reference["id"]
     revision = read_revision(reference.get("revision"), f"{pointer}/revision")
     found = find(kind, key, revision) if isinstance(key, str) else None

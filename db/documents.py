@@ -18,6 +18,7 @@ PREFIXES = {
     "slos": "slo",
     "scenarios": "scenario",
     "price-books": "prices",
+    "calibrations": "calibration",
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from models.hardware import Device, Source
+from models.precision import KvFormat
 
 Feature = Literal["pp", "cp", "dcp", "dp", "ep", "uneven_pp", "sequence_parallel", "disaggregation"]
 MemoryRule = Literal["total", "static", "free"]
@@ -66,6 +67,8 @@ class Engine:
         Values of ``max_num_batched_tokens`` worth trying.
     expert_width_multiple : Mapping[str, int]
         Expert widths are padded to this multiple, by weight format; formats missing are not padded.
+    auto_kv : Mapping[str, str]
+        Cache format that "auto" stands for, by weight format; formats missing keep bf16.
     sources : Mapping[str, Source]
         One entry per field, keyed by its name.
     """
@@ -92,6 +95,7 @@ class Engine:
     batched_tokens_ladder: tuple[int, ...]
     expert_width_multiple: Mapping[str, int]
     tiers: tuple[LimitTier, ...]
+    auto_kv: Mapping[str, KvFormat]
     aliases: tuple[str, ...] = ()
     sources: Mapping[str, Source]
 

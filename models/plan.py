@@ -108,13 +108,17 @@ class SloVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the prediction rests on; bands are measured/predicted at the 10 % and 90 % quantile."""
+    """What the prediction rests on; bands are measured/predicted at the 10 % and 90 % quantile.
+
+    ``level`` says in words what of the combination has been measured.
+    """
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
     kind: Literal["roofline", "fitted", "measured", "calibrated"]
     sources: tuple[str, ...]
     error_band_frac: Mapping[str, tuple[float, float]]
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

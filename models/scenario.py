@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
+from models.calibration import Calibration
 from models.cluster import Cluster
 from models.errors import InvalidInput, NotBuilt
 from models.precision import Precision
@@ -135,7 +136,7 @@ class Scenario:
     reserve: Reserve = field(default_factory=Reserve)
     periods: Annotated[tuple[dict[str, Any], ...], MaxLen(1000)] = ()
     price_book: str | None = None
-    calibration: str | None = None
+    calibration: Calibration | None = None
     options: Options = field(default_factory=Options)
 
     def __post_init__(self) -> None:
@@ -143,8 +144,6 @@ class Scenario:
             raise NotBuilt("mode: train is reserved for training plans", pointer="/mode")
         if self.periods:
             raise NotBuilt("periods are not built yet", pointer="/periods")
-        if self.calibration is not None:
-            raise NotBuilt("calibration is not built yet", pointer="/calibration")
         names = [d.name for d in self.deployments]
         for i, name in enumerate(names):
             if name in names[:i]:

@@ -7,12 +7,13 @@ Exactly two reductions follow a dense layer, one after each block (Shoeybi et al
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from models.blocks.base import Core, Ffn, Mixer, Projection
 from models.blocks.moe import MoeFfn
-from models.cost.base import Array, CollectiveKind, Operation, OperationKind
+from models.cost.base import Array, CollectiveKind, Operation, OperationKind, Overheads
 from models.memory import expert_slots, kv_bytes_per_token, padded_expert_parameters, shard_frac
 from models.precision import KV_BYTES, WEIGHT_BYTES
 from planner.cost_graph import Node
@@ -25,6 +26,14 @@ DISPATCH_BYTES = 1.0
 """Tokens travel to experts in fp8 and return in bf16 (DeepEP's normal and low-latency kernels)."""
 EXPERT_IMBALANCE_FRAC = 1.26
 """Load of the busiest expert rank over the mean (kind fitted: +26 % over serving rows of five families)."""
+BLOCK_KERNELS, ROUTING_KERNELS, SHARED_KERNELS = 1.0, 2.0, 2.0
+"""Small kernels of a block beside those of its operations: any block (rotary embedding, residual), a router
+(choice, sort), a shared expert (activation, sum)."""
+QUANTISED_ACTIVATIONS = ("fp8", "fp8_block", "nvfp4")
+"""Weight formats whose products quantise their input first."""
+POPULARITY_SHAPE = 2.0
+"""Spread of the popularity of experts (kind fitted: timings of grouped kernels under power-law routing; the
+closed form of :func:`hit_share` holds for this shape)."""
 
 Weight = tuple[Node, Array]
 
@@ -36,6 +45,15 @@ class BlockPricer:
     setting: Setting
     layouts: Layouts
     load: StepLoad
+
+    @cached_property
+    def _overheads(self) -> Overheads:
+        return self.setting.cost.overheads(self.setting.site.device)
+
+    @cached_property
+    def _eager_s(self) -> Array:
+        """Extra launch time of a kernel: steps that carry a prompt are not replayed from a CUDA graph."""
+        return np.where(self.load.prefill_tokens > 0, self._overheads.eager_kernel_s, 0.0)
 
     @property
     def tokens(self) -> Array:
@@ -50,6 +68,8 @@ class BlockPricer:
         yield from self._matrices(mixer.projections(hidden), after_core=False)
         yield from self._core(core)
         yield from self._matrices(mixer.projections(hidden), after_core=True)
+        yield self._small(mixer.projections(hidden), float(core.small_kernels))
+        yield from self._norm_reductions(core)
         yield from self._reduce()
 
     def ffn(self, ffn: Ffn) -> Iterator[Weight]:
@@ -63,12 +83,22 @@ class BlockPricer:
             inner = max(p.outputs for p in ffn.projections(hidden))
             yield self._vector("activation", 1.5 * inner)
         yield from self._matrices(ffn.projections(hidden), after_core=True)
+        yield self._small(ffn.projections(hidden), _routing_kernels(ffn))
         yield from self._reduce_ffn(ffn)
 
     # ---- matrices and elementwise work
 
     def _seconds(self, operation: Operation) -> Array:
-        return self.setting.cost.seconds(self.setting.site.device, operation)
+        seconds = self.setting.cost.seconds(self.setting.site.device, operation)
+        return np.where(seconds > 0, seconds + operation.launches * self._eager_s, 0.0)
+
+    def _small(self, projections: tuple[Projection, ...], extra: float) -> Weight:
+        """Kernels too small to be priced by their work: one a block, one a quantised input, ``extra``."""
+        quantised = {p.kernel for p in projections if p.quantised}
+        activations = len(quantised) if self.setting.precision.weights in QUANTISED_ACTIVATIONS else 0
+        count = BLOCK_KERNELS + activations + extra
+        seconds = count * (self._overheads.small_kernel_s + self._eager_s) * (self.tokens > 0)
+        return Node(name="small_kernels", part="elementwise"), seconds
 
     def _vector(self, name: str, elements_per_token: float, *, shared: bool = False) -> Weight:
         """Elementwise work; ``shared``: on the whole hidden width, cut only by sequence parallelism."""
@@ -129,10 +159,12 @@ class BlockPricer:
         if core.window_tokens is not None:
             prior = np.minimum(prior, core.window_tokens)
         read = (prior + load.prefill_tokens) * (load.prefill_tokens > 0)
+        # a pair multiplies a query and a value element per element of width, 2 FLOP each: q in, o out
+        width = core.prefill_flop_per_pair / 4.0 * heads
         return self._attend(
-            "attention_prefill",
+            "latent_prefill" if core.latent else "attention_prefill",
             tokens * seen * core.prefill_flop_per_pair * heads + scan,
-            read * self._cache_bytes(core),
+            read * self._cache_bytes(core) + tokens * 2.0 * width * ACTIVATION_BYTES,
             core.kernels,
         )
 
@@ -144,7 +176,7 @@ class BlockPricer:
         pairs = load.decode_sequences * seen
         scan = load.decode_sequences * load.decode_context_tokens
         return self._attend(
-            "attention_decode",
+            "latent_decode" if core.latent else "attention_decode",
             pairs * core.decode_flop_per_pair * heads + scan * core.index_flop_per_pair,
             pairs * per_token + scan * index,
             core.kernels,
@@ -180,14 +212,14 @@ class BlockPricer:
             hop_s = self.collective("send", held / layouts.cp, "cp")
             # a ring hides its hops behind attention; an all-gather does not, but has fewer launches
             ring_s = np.maximum((layouts.cp - 1) * hop_s - core_s, 0.0) + hop_s
-            yield Node(name="cp_exchange", part="context", is_collective=True), np.minimum(gather_s, ring_s)
+            yield self._exchanged("cp_exchange", "context", np.minimum(gather_s, ring_s))
         if np.any(layouts.dcp > 1):
             # width of a query: half of what a pair multiplies, 2 FLOP per element
             width = core.decode_flop_per_pair / 4.0 / layouts.tp
             sent = load.decode_sequences * width * layouts.dcp * ACTIVATION_BYTES
             seconds = self.collective("all_gather", sent, "dcp")
             seconds = seconds + self.collective("reduce_scatter", sent, "dcp")
-            yield Node(name="dcp_exchange", part="context", is_collective=True), seconds
+            yield self._exchanged("dcp_exchange", "context", seconds)
 
     # ---- experts
 
@@ -195,19 +227,15 @@ class BlockPricer:
         layouts, hidden = self.layouts, self.setting.spec.hidden_size
         spread = layouts.dp * layouts.cp
         # distinct tokens of all ranks of the stage: every attention-dp rank brings its own
-        tokens = self.load.tokens * layouts.dp
+        tokens = self.load.expert_tokens(layouts.dp)
         if np.any(spread > 1):
-            yield (
-                Node(name="expert_exchange", part="all_to_all", is_collective=True),
-                self._exchange(ffn, tokens, spread),
-            )
+            yield self._exchanged("expert_exchange", "all_to_all", self._exchange(ffn, tokens, spread))
         yield Node(name="experts", part="experts"), self._grouped(ffn, tokens, hidden)
 
     def _grouped(self, ffn: MoeFfn, tokens: Array, hidden: int) -> Array:
         setting, layouts = self.setting, self.layouts
         slots = expert_slots(ffn, layouts.ep)
-        # a batch reads the experts it hits, not all of them: 1 - (1 - k/E)^N of the slots
-        hit = slots * -np.expm1(tokens * np.log1p(-min(ffn.top_k / ffn.experts, 1.0 - 1e-12)))
+        hit = slots * hit_share(tokens, ffn.experts, ffn.top_k)
         one = padded_expert_parameters(ffn, hidden, setting.precision, setting.engine) / layouts.moe_tp
         imbalance = np.where(layouts.ep > 1, EXPERT_IMBALANCE_FRAC, 1.0)
         visits = tokens * ffn.top_k / layouts.ep * imbalance
@@ -219,6 +247,7 @@ class BlockPricer:
             bytes=hit * one * WEIGHT_BYTES[setting.precision.experts] + visits * width * ACTIVATION_BYTES,
             rows=visits / np.maximum(hit, 1e-9),
             launches=4.0,
+            unit_bytes=one * WEIGHT_BYTES[setting.precision.experts],
         )
         return self._seconds(operation)
 
@@ -251,7 +280,13 @@ class BlockPricer:
             split_s = self.collective("reduce_scatter", payload, "tp")
             split_s = split_s + self.collective("all_gather", payload, "tp")
             whole_s = np.where(self.layouts.sequence_parallel, split_s, whole_s)
-        yield Node(name="all_reduce", part="all_reduce", is_collective=True), whole_s
+        yield self._exchanged("all_reduce", "all_reduce", whole_s)
+
+    def _norm_reductions(self, core: Core) -> Iterator[Weight]:
+        """Norms over all heads: one sum of squares per token and tensor, for queries and keys together."""
+        if core.norm_reductions and np.any(self.layouts.tp > 1):
+            whole_s = core.norm_reductions * self.collective("all_reduce", self.tokens * 8.0, "tp")
+            yield self._exchanged("norm_reduction", "all_reduce", whole_s)
 
     def _reduce_ffn(self, ffn: Ffn) -> Iterator[Weight]:
         """The reduction of an expert block is part of its exchange, but for a shared expert's."""
@@ -262,11 +297,36 @@ class BlockPricer:
             else:
                 yield node, seconds
 
+    def _exchanged(self, name: str, part: str, seconds: Array) -> Weight:
+        """A collective of the layer, corrected by what was fitted for its part of the breakdown."""
+        return Node(name=name, part=part, is_collective=True), seconds * self._overheads.part_frac.get(
+            part, 1.0
+        )
+
     def collective(self, kind: CollectiveKind, payload: Array, group: str) -> Array:
         """Time of a collective over a group of ranks, by its name in :meth:`Layouts.span` [s]."""
         span = self.layouts.span(group, self.setting.site.fabric)
         seconds = self.setting.cost.collective_s(self.setting.site.device, kind, payload, span)
         return np.where(payload > 0, seconds, 0.0)
+
+
+def _routing_kernels(ffn: Ffn) -> float:
+    """Choice and sort of a router; activation and sum of a shared expert."""
+    if not isinstance(ffn, MoeFfn):
+        return 0.0
+    return ROUTING_KERNELS + SHARED_KERNELS * (ffn.shared_intermediate_size > 0)
+
+
+def hit_share(tokens: Array, experts: float, top_k: float) -> Array:
+    """Share of the experts that a batch reads at all.
+
+    A token chooses an expert with a probability p that is spread over the experts like a beta distribution
+    of shape (2, b) and mean top_k / experts; the share that N tokens leave unread is the mean of (1 - p)^N.
+    """
+    b = POPULARITY_SHAPE * (experts / top_k - 1.0)
+    unread = b * (b + 1.0) / np.maximum((b + tokens) * (b + tokens + 1.0), 1e-12)
+    share: Array = 1.0 - unread
+    return share
 
 
 def _visible(core: Core, context_tokens: Array) -> Array:

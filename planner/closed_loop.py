@@ -8,19 +8,18 @@ Disaggregated: prefill replicas are one queue, decode replicas a delay that grow
 batch is found at which requests in flight add up to N.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from models.cost.base import Array
 from planner.memory_fit import MemoryFit, fit
 from planner.step import StepCost, StepModel
-from planner.step_load import decode_load, prefill_load
+from planner.step_load import StepLoad, decode_load, prefill_load, ranks_apart
 
-BURST_SHARE_FRAC = 0.25
-"""Share of a cycle's prompts waited for before the first token (kind assumed: 0.08-0.67 over harnesses)."""
 CACHE_AVERAGE_FRAC = 0.6
 """Share of the answer in the cache of an average running sequence, with room for growth (kind fitted)."""
+STEP_NAMES = ("pure", "mixed", "own")
 FULL_FRAC = 0.97
 BISECTIONS = 14
 
@@ -70,23 +69,17 @@ def aggregated(model: StepModel, loop: Loop) -> ClosedLoop:
     """Steady state of replicas that do both phases."""
     layouts = model.layouts
     memory = memory_of(model, loop)
-    offered = loop.concurrency / (loop.replicas * layouts.dp)
-    seats = np.minimum(loop.max_batch, np.maximum(memory.sequences, 1.0))
-    batch = np.minimum(np.maximum(offered, 1.0), seats)
-    micro = np.maximum(batch / layouts.pp, 1.0)
-    pure = model.cost(decode_load(micro, loop.context_tokens))
-    chunk = np.clip(loop.batched_tokens - micro, 1.0, loop.input_tokens)
-    mixed = model.cost(
-        prefill_load(chunk, loop.input_tokens, np.maximum(micro - 1.0, 0.0), loop.context_tokens)
-    )
+    loads = loop_loads(model, loop, memory)
+    pure, mixed, own = (model.cost(getattr(loads, name)) for name in STEP_NAMES)
+    batch, offered, chunks = loads.batch, loads.offered, loads.chunks
+    constants = model.setting.cost.loop()
     cycle_s = layouts.pp * pure.bottleneck_s
-    chunks = np.maximum(loop.input_tokens / chunk, 1.0)
     # what one prompt adds to the steps of the others
     prompt_s = chunks * np.maximum(mixed.bottleneck_s - pure.bottleneck_s, 0.0)
-    others = np.maximum(batch - 1.0, 0.0)
-    tpot_s = cycle_s + (1.0 - BURST_SHARE_FRAC) * others * prompt_s / loop.decode_tokens
-    own_s = mixed.travel_s + (chunks - 1.0) * mixed.bottleneck_s
-    wait_s = BURST_SHARE_FRAC * others * prompt_s + 0.5 * cycle_s * (others > 0)
+    others = loads.others
+    tpot_s = cycle_s + (1.0 - constants.burst_frac) * others * prompt_s / loop.decode_tokens
+    own_s = constants.fixed_s + constants.own_frac * (own.travel_s + (chunks - 1.0) * own.bottleneck_s)
+    wait_s = constants.burst_frac * others * prompt_s + constants.steps * cycle_s
     answer_s = own_s + wait_s + loop.decode_tokens * tpot_s
     queue_s = np.maximum(offered / batch - 1.0, 0.0) * answer_s
     rate = np.minimum(offered, batch) / answer_s * loop.replicas * layouts.dp
@@ -99,11 +92,57 @@ def aggregated(model: StepModel, loop: Loop) -> ClosedLoop:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoopLoads:
+    """Steps of an aggregated loop: pure decode, with a chunk of a prompt, a chunk alone.
+
+    ``chunks`` per prompt; ``offered`` and running (``batch``) sequences per attention-dp rank; ``others``
+    prompts that a sequence sees pass per answer.
+    """
+
+    pure: StepLoad
+    mixed: StepLoad
+    own: StepLoad
+    chunks: Array
+    batch: Array
+    offered: Array
+    others: Array
+
+
+def loop_loads(model: StepModel, loop: Loop, memory: MemoryFit) -> LoopLoads:
+    """Batch of the loop, as offered, admitted and held, and what its steps carry.
+
+    Attention-dp ranks step together, so a prompt on one of them holds up all.
+    """
+    layouts = model.layouts
+    offered = loop.concurrency / (loop.replicas * layouts.dp)
+    seats = np.minimum(loop.max_batch, np.maximum(memory.sequences, 1.0))
+    batch = np.minimum(np.maximum(offered, 1.0), seats)
+    micro = np.maximum(batch / layouts.pp, 1.0)
+    chunk = np.clip(loop.batched_tokens - micro, 1.0, loop.input_tokens)
+    beside = np.maximum(micro - 1.0, 0.0)
+    chunks = np.maximum(loop.input_tokens / chunk, 1.0)
+    apart = ranks_apart(batch * chunks / loop.output_tokens, layouts.dp)
+    mixed = prefill_load(chunk, loop.input_tokens, beside, loop.context_tokens)
+    own = prefill_load(chunk, loop.input_tokens)
+    return LoopLoads(
+        pure=decode_load(micro, loop.context_tokens),
+        mixed=replace(mixed, prefill_ranks=layouts.dp / apart),
+        own=replace(own, prefill_ranks=layouts.dp / apart),
+        chunks=chunks,
+        batch=batch,
+        offered=offered,
+        others=np.maximum(batch * apart - 1.0, 0.0),
+    )
+
+
 def disaggregated(
     prefill: StepModel, decode: StepModel, first: Loop, second: Loop, transfer_s: Array
 ) -> ClosedLoop:
     """Steady state of prefill and decode replicas with a hand-over between them."""
     service_s, own_s = _prefill(prefill, first)
+    constants = decode.setting.cost.loop()
+    own_s = constants.fixed_s + constants.own_frac * own_s
     servers = first.replicas * prefill.layouts.dp
     ranks = second.replicas * decode.layouts.dp
     memory = memory_of(decode, second)
@@ -123,6 +162,7 @@ def disaggregated(
     # what the decode side does not hold waits in front of the prefill queue
     in_flight = rate * (wait_s + own_s + transfer_s) + batch * ranks
     wait_s = wait_s + np.maximum(second.concurrency - in_flight, 0.0) / np.maximum(rate, 1e-12)
+    wait_s = wait_s + constants.steps * tpot_s
     return ClosedLoop(
         ttft_s=wait_s + own_s + transfer_s,
         wait_s=wait_s,

@@ -18,7 +18,7 @@ from models.cost.base import Array
 from planner.memory_fit import MemoryFit, fit, kv_pool_bytes
 from planner.queueing import Statistic, length_factor, mean_wait_s, met_batch, peak_batch, wait_s
 from planner.step import StepCost, StepModel
-from planner.step_load import StepLoad, decode_load, prefill_load
+from planner.step_load import StepLoad, decode_load, prefill_load, ranks_apart
 from planner.traffic import Traffic
 
 MAX_BUSY_FRAC = 0.98
@@ -38,7 +38,8 @@ class State:
     first_s : Array
         Own prefill, from the start of its first step to the first token, transfer included [s].
     residual_s : Array
-        Mean wait for the step that is running [s].
+        From the queue to the step that computes the prompt, and from it to the client: steps of the engine
+        that pass meanwhile [s].
     queue_s, busy_frac : Array
         Mean wait in the prefill queue [s] and its utilisation.
     seats : Array
@@ -155,17 +156,21 @@ class Aggregated(_Base):
         context = np.full(batch.shape, traffic.context_tokens)
         pure = self.model.cost(decode_load(micro, context))
         prompt = np.full(batch.shape, traffic.new_tokens)
-        mixed = self.model.cost(_with_prefix(prefill_load(chunk, prompt, micro, context), traffic))
-        return pure, mixed, micro * traffic.new_tokens / traffic.output_tokens / chunk
+        share = micro * traffic.new_tokens / traffic.output_tokens / chunk
+        dp = self.model.layouts.dp
+        load = _with_prefix(prefill_load(chunk, prompt, micro, context), traffic)
+        mixed = self.model.cost(replace(load, prefill_ranks=dp / ranks_apart(share, dp)))
+        return pure, mixed, share
 
     def _token_s(self, pure: StepCost, mixed: StepCost, share: Array) -> Array:
-        share = np.minimum(share, 1.0)
+        # attention-dp ranks step together: a chunk on one of them holds up all
+        share = np.minimum(share * ranks_apart(share, self.model.layouts.dp), 1.0)
         mean: Array = self.model.layouts.pp * ((1.0 - share) * pure.bottleneck_s + share * mixed.bottleneck_s)
         return mean
 
     def state(self, load: Array) -> State:
         """Steady state with ``load`` running sequences per attention-dp rank."""
-        traffic = self.traffic
+        traffic, loop = self.traffic, self.model.setting.cost.loop()
         pure, mixed, share = self._steps(load)
         token_s = self._token_s(pure, mixed, share)
         chunks = np.maximum(traffic.new_tokens / self.chunk_tokens(load), 1.0)
@@ -175,8 +180,8 @@ class Aggregated(_Base):
         return State(
             rate_per_s=self.model.layouts.dp * load / (traffic.output_tokens * token_s),
             tpot_s=token_s,
-            first_s=mixed.travel_s + (chunks - 1.0) * mixed.bottleneck_s,
-            residual_s=token_s / self.model.layouts.pp / 2.0,
+            first_s=loop.fixed_s + loop.own_frac * (mixed.travel_s + (chunks - 1.0) * mixed.bottleneck_s),
+            residual_s=loop.steps * token_s,
             queue_s=mean_wait_s(busy, service_s, traffic.arrival_cv, traffic.input_cv),
             busy_frac=busy,
             seats=seats,
@@ -281,7 +286,7 @@ class Prefill(_Base):
 
     def state(self, load: Array) -> State:
         """Steady state at utilisation ``load``."""
-        traffic = self.traffic
+        traffic, loop = self.traffic, self.model.setting.cost.loop()
         step, prompts, steps = self._work
         service_s = self.prompt_s
         compute_s = step.travel_s + (steps - 1.0) * step.bottleneck_s
@@ -292,7 +297,9 @@ class Prefill(_Base):
         return State(
             rate_per_s=self.model.layouts.dp * load / service_s,
             tpot_s=none,
-            first_s=compute_s + (exposed if self.overlapped else self.transfer_s),
+            first_s=loop.fixed_s
+            + loop.own_frac * compute_s
+            + (exposed if self.overlapped else self.transfer_s),
             residual_s=step.bottleneck_s / 2.0 * load,
             queue_s=queue_s,
             busy_frac=load,
@@ -312,10 +319,9 @@ class Prefill(_Base):
 
 
 def _first_token(state: State, statistic: Statistic, traffic: Traffic) -> Array:
-    """Queue, running step, own prefill."""
+    """Queue, steps that pass meanwhile, own prefill."""
     own = state.first_s * length_factor(statistic, traffic.input_cv)
-    residual = state.residual_s if isinstance(statistic, str) else 2.0 * state.residual_s * statistic
-    return wait_s(statistic, state.queue_s, state.busy_frac) + residual + own
+    return wait_s(statistic, state.queue_s, state.busy_frac) + state.residual_s + own
 
 
 def _with_prefix(load: StepLoad, traffic: Traffic) -> StepLoad:

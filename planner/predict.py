@@ -4,25 +4,27 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from models import catalog, codec
+from models.calibration import Calibration
 from models.cluster import Pool
 from models.cost.base import Array
-from models.cost.fitted import error_band_frac
-from models.cost.registry import COST_SOURCES
 from models.errors import InvalidInput, ShardwrightError
 from models.plan import Evidence
 from models.precision import Precision
 from models.prediction import PredictGroup, Prediction, PredictRow
 from models.scenario import Deployment, EngineChoice, InlineModel
 from models.workload import Arrival, Workload
+from planner.bands import error_band_frac, evidence_level
 from planner.closed_loop import ClosedLoop, Loop, aggregated, disaggregated
+from planner.cost_sources.measured_steps import MEASURED_BAND_FRAC, MeasuredStepModel
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts
-from planner.setting import DEFAULT_COST_SOURCE, Setting, resolve_model, resolve_site
+from planner.served_precision import served_precision
+from planner.setting import Setting, cost_of, holding, resolve_calibration, resolve_model, resolve_site
 from planner.step import StepModel
 
 TAIL = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -37,12 +39,28 @@ class _Key:
     model: str
     device: str
     engine: str
+    version: str | None
     precision: Precision
     roles: tuple[str, ...]
 
 
-def predict(rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Price every row, in order; a row that cannot be priced says why."""
+class StepTables(Protocol):
+    """Measured step times for settings; see :mod:`planner.cost_sources.grid_store`."""
+
+    def applied(self, setting: Setting, layouts: Layouts) -> Setting:
+        """The setting with measured steps, where there are any for these layouts."""
+        ...
+
+
+def predict(
+    rows: Sequence[Any], calibration: Calibration | None = None, steps: StepTables | None = None
+) -> list[dict[str, Any]]:
+    """Price every row, in order; a row that cannot be priced says why.
+
+    ``calibration`` corrects the rows whose device and engine it was measured on; ``steps`` prices rows
+    from measured step times where it has them.
+    """
+    calibration = resolve_calibration(calibration, "/calibration")
     answers: list[Prediction | None] = [None] * len(rows)
     together: dict[_Key, list[tuple[int, PredictRow]]] = defaultdict(list)
     for i, content in enumerate(rows):
@@ -53,7 +71,7 @@ def predict(rows: Sequence[Any]) -> list[dict[str, Any]]:
             answers[i] = _refused(content, "invalid", str(error))
     for members in together.values():
         try:
-            priced = _price([row for _, row in members])
+            priced = _price([row for _, row in members], calibration, steps)
         except InvalidInput as error:
             priced = [_refused({"id": row.id}, "invalid", str(error)) for _, row in members]
         for (i, _), answer in zip(members, priced, strict=True):
@@ -69,32 +87,43 @@ def _refused(content: Any, status: Any, reason: str) -> Prediction:
 def _key(row: PredictRow) -> _Key:
     model = row.model if isinstance(row.model, str) else codec.to_json(row.model, indent=None)
     roles = tuple(sorted(g.role for g in row.groups))
-    return _Key(model, row.device, row.engine.name, row.precision, roles)
+    return _Key(model, row.device, row.engine.name, row.engine.version, row.precision, roles)
 
 
-def _price(rows: list[PredictRow]) -> list[Prediction]:
+def _price(
+    rows: list[PredictRow], calibration: Calibration | None, steps: StepTables | None
+) -> list[Prediction]:
     """Price rows that share model, device, engine, precision and roles."""
-    first = rows[0]
-    model: str | InlineModel = first.model
-    setting = (
-        _named_setting(model, first.device, first.engine.name, first.precision)
-        if isinstance(model, str)
-        else _setting(model, first.device, first.engine.name, first.precision)
-    )
-    loop = _aggregated if len(first.groups) == 1 else _disaggregated
-    with np.errstate(over="ignore", invalid="ignore"):
-        result = loop(setting, rows)
-    return [_answer(row, setting, result, i) for i, row in enumerate(rows)]
+    setting = setting_of(rows[0], calibration)
+    if steps is not None:
+        asked = dict.fromkeys(g.parallelism for row in rows for g in row.groups)
+        setting = steps.applied(setting, Layouts.of(*asked))
+    result = closed_loop_of(setting, rows)
+    return [_answer(row, setting, result, i, _evidence(row, setting)) for i, row in enumerate(rows)]
+
+
+def setting_of(row: PredictRow, calibration: Calibration | None = None) -> Setting:
+    """What the row is priced in; settings of catalogue models are kept, those of a calibration are not."""
+    if calibration is not None:
+        return _setting(row.model, row.device, row.engine, row.precision, calibration)
+    make = _named_setting if isinstance(row.model, str) else _setting
+    return make(row.model, row.device, row.engine, row.precision)
 
 
 @lru_cache(maxsize=1024)
-def _named_setting(model: str, device: str, engine: str, precision: Precision) -> Setting:
+def _named_setting(model: str, device: str, engine: EngineChoice, precision: Precision) -> Setting:
     return _setting(model, device, engine, precision)
 
 
-def _setting(model: str | InlineModel, device: str, engine: str, precision: Precision) -> Setting:
+def _setting(
+    model: str | InlineModel,
+    device: str,
+    choice: EngineChoice,
+    precision: Precision,
+    calibration: Calibration | None = None,
+) -> Setting:
     found = catalog.device(device)
-    choice = EngineChoice(name=engine)  # type: ignore[arg-type]
+    engine = catalog.engine(choice.name)
     deployment = Deployment(
         name="row",
         model=model,
@@ -102,22 +131,32 @@ def _setting(model: str | InlineModel, device: str, engine: str, precision: Prec
         workload=Workload(arrival=Arrival(concurrency=1), input_tokens=1.0, output_tokens=1.0),
     )
     pool = Pool(name="row", device=device, nodes=None, devices_per_node=found.devices_per_node)
+    spec = resolve_model(deployment, "")
+    own = holding(calibration, found, choice.name)
     return Setting(
         deployment_index=0, pool_index=0, precision_index=0, deployment=deployment,
-        spec=resolve_model(deployment, ""), site=resolve_site(pool, catalog.price_book(), ""),
-        engine=catalog.engine(engine), precision=precision, cost=COST_SOURCES[DEFAULT_COST_SOURCE],
+        spec=spec, site=resolve_site(pool, catalog.price_book(), ""), engine=engine,
+        precision=served_precision(spec, precision, engine),
+        cost=cost_of(found, choice, None, own), calibration=own,
     )  # fmt: skip
+
+
+def closed_loop_of(setting: Setting, rows: list[PredictRow]) -> ClosedLoop:
+    """Steady state of rows that share the setting and their roles."""
+    loop = _aggregated if len(rows[0].groups) == 1 else _disaggregated
+    with np.errstate(over="ignore", invalid="ignore"):
+        return loop(setting, rows)
 
 
 def _aggregated(setting: Setting, rows: list[PredictRow]) -> ClosedLoop:
     groups = [row.groups[0] for row in rows]
-    return aggregated(_model(setting, groups), _loop(setting, rows, groups))
+    return aggregated(step_model(setting, groups), loop_of(setting, rows, groups))
 
 
 def _disaggregated(setting: Setting, rows: list[PredictRow]) -> ClosedLoop:
     by_role = [{g.role: g for g in row.groups} for row in rows]
     first, second = [r["prefill"] for r in by_role], [r["decode"] for r in by_role]
-    model = _model(setting, first)
+    model = step_model(setting, first)
     device = setting.site.device
     sizes = np.array(
         [prompt_cache_bytes(setting.spec, setting.precision.cache, r.input_tokens) for r in rows]
@@ -130,15 +169,25 @@ def _disaggregated(setting: Setting, rows: list[PredictRow]) -> ClosedLoop:
     # layer by layer behind the computation: only the last layer's part is waited for
     exposed = transfer / setting.spec.layers
     return disaggregated(
-        model, _model(setting, second), _loop(setting, rows, first), _loop(setting, rows, second), exposed
+        model,
+        step_model(setting, second),
+        loop_of(setting, rows, first),
+        loop_of(setting, rows, second),
+        exposed,
     )
 
 
-def _model(setting: Setting, groups: list[PredictGroup]) -> StepModel:
-    return StepModel(setting=setting, layouts=Layouts.of(*(g.parallelism for g in groups)))
+def step_model(setting: Setting, groups: list[PredictGroup]) -> StepModel:
+    """Prices of the steps of these replicas, one layout a row."""
+    layouts = Layouts.of(*(g.parallelism for g in groups))
+    if setting.steps is not None:
+        made: StepModel = setting.steps(setting, layouts)
+        return made
+    return StepModel(setting=setting, layouts=layouts)
 
 
-def _loop(setting: Setting, rows: list[PredictRow], groups: list[PredictGroup]) -> Loop:
+def loop_of(setting: Setting, rows: list[PredictRow], groups: list[PredictGroup]) -> Loop:
+    """What the rows ask of those replicas."""
     tier = setting.engine.tier(setting.site.device)
     return Loop(
         input_tokens=_column(r.input_tokens for r in rows),
@@ -154,7 +203,7 @@ def _column(values: Any) -> Array:
     return np.fromiter(values, dtype=np.float64)
 
 
-def _answer(row: PredictRow, setting: Setting, result: ClosedLoop, i: int) -> Prediction:
+def _answer(row: PredictRow, setting: Setting, result: ClosedLoop, i: int, evidence: Evidence) -> Prediction:
     ttft, wait, tpot = (float(a[i]) for a in (result.ttft_s, result.wait_s, result.tpot_s))
     if not (np.isfinite(ttft) and np.isfinite(tpot) and tpot > 0):
         return Prediction(
@@ -167,8 +216,30 @@ def _answer(row: PredictRow, setting: Setting, result: ClosedLoop, i: int) -> Pr
     return Prediction(
         id=row.id, status="ok", ttft_s=first, tpot_s=token,
         output_tokens_per_s=float(result.output_tokens_per_s[i]), memory_ok=bool(result.fits[i]),
-        evidence=Evidence(
-            kind=setting.cost.kind, sources=setting.cost.sources,
-            error_band_frac={m: error_band_frac(m) for m in ("ttft_s", "tpot_s")},
-        ),
+        evidence=evidence,
     )  # fmt: skip
+
+
+def _evidence(row: PredictRow, setting: Setting) -> Evidence:
+    """What the row's prediction rests on: measured steps where every group has them, else the fit."""
+    told = "" if setting.steps is None else _measured_words(row, setting)
+    if isinstance(told, tuple):
+        return Evidence(
+            kind="measured", sources=told, error_band_frac=MEASURED_BAND_FRAC, level="measured step times"
+        )
+    level = evidence_level(setting)
+    return Evidence(
+        kind=setting.cost.kind, sources=setting.cost.sources,
+        error_band_frac={m: error_band_frac(setting, m) for m in ("ttft_s", "tpot_s")},
+        level=f"{level}; {told}" if told else level,
+    )  # fmt: skip
+
+
+def _measured_words(row: PredictRow, setting: Setting) -> str | tuple[str, ...]:
+    """Sources where every group of the row is priced by measured steps, else why one is not."""
+    model = step_model(setting, list(row.groups))
+    assert isinstance(model, MeasuredStepModel)
+    for i in range(len(row.groups)):
+        if not model.measured[i]:
+            return model.reason(i)
+    return tuple(dict.fromkeys(s for i in range(len(row.groups)) for s in model.sources(i)))

@@ -5,15 +5,15 @@ memory grow with the load, so the feasible loads of a candidate are an interval 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from models.cost.base import Array
-from models.cost.fitted import error_band_frac
 from models.scenario import Role
 from models.workload import Slo, SloLimit
+from planner.bands import error_band_frac
 from planner.hand_over import HandOver
 from planner.layouts import Layouts
 from planner.operating_point import Aggregated, Decode, Prefill, Replica, State
@@ -74,8 +74,8 @@ class RolePricing:
     unloaded: Unloaded
 
 
-def limits_of(role: Role, slo: Slo, confidence: str) -> dict[str, SloLimit]:
-    """Limits a role answers for; under "band" the whole error band has to meet them.
+def limits_of(role: Role, slo: Slo, upper_frac: Mapping[str, float]) -> dict[str, SloLimit]:
+    """Limits a role answers for, tightened by the upper end of each metric's error band where one is given.
 
     A disaggregated pair shares an end-to-end limit: the prefill side gets the TTFT limit (or a fixed
     share), the decode side what is left.
@@ -90,12 +90,10 @@ def limits_of(role: Role, slo: Slo, confidence: str) -> dict[str, SloLimit]:
         limits.pop("tpot_s", None)
     if role == "decode":
         limits.pop("ttft_s", None)
-    if confidence == "band":
-        limits = {
-            name: replace(limit, limit_s=limit.limit_s / max(error_band_frac(name)[1], 1.0))
-            for name, limit in limits.items()
-        }
-    return limits
+    return {
+        name: replace(limit, limit_s=limit.limit_s / max(upper_frac.get(name, 1.0), 1.0))
+        for name, limit in limits.items()
+    }
 
 
 def price(
@@ -107,7 +105,9 @@ def price(
     confidence: str,
 ) -> RolePricing:
     """Highest sustained load of every layout and token budget of one role."""
-    limits = limits_of(role, setting.deployment.slo, confidence)
+    banded = ("ttft_s", "tpot_s", "e2e_s") if confidence == "band" else ()
+    upper = {metric: error_band_frac(setting, metric)[1] for metric in banded}
+    limits = limits_of(role, setting.deployment.slo, upper)
     dropped: Counter[str] = Counter()
     rows, budgets = _with_budgets(setting, role, layouts, traffic, dropped)
     looked_at = sum(dropped.values()) + len(rows)

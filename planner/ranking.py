@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.cost.fitted import error_band_frac
 from models.plan import (
     Cost,
     Evidence,
@@ -20,6 +19,7 @@ from models.plan import (
 )
 from models.scenario import Scenario
 from models.units import HOUR_S
+from planner.bands import error_band_frac, evidence_kind, evidence_level, evidence_sources
 from planner.candidates import Candidates
 from planner.explanation import explain
 from planner.fleet_program import Translated
@@ -105,7 +105,9 @@ def _plan(
     used = sum(w.replicas * w.devices for w in wants)
     predicted = {d.name: _predict(scenario, m, runs) for m, d in enumerate(scenario.deployments)}
     total = sum(s.capacity or 0 for s in sites)
-    verdicts = {d.name: _verdict(scenario, m, predicted[d.name]) for m, d in enumerate(scenario.deployments)}
+    verdicts = {
+        d.name: _verdict(scenario, m, predicted[d.name], runs) for m, d in enumerate(scenario.deployments)
+    }
     cost = _cost(sites, wants, runs, predicted)
     return Plan(
         rank=rank + 1,
@@ -208,14 +210,15 @@ def _mixed(parts: list[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
     }
 
 
-def _verdict(scenario: Scenario, deployment: int, predicted: Predicted) -> SloVerdict:
+def _verdict(scenario: Scenario, deployment: int, predicted: Predicted, runs: list[GroupRun]) -> SloVerdict:
     """Met when the whole error band meets, near miss when only the point does or misses narrowly."""
     margins: dict[str, float] = {}
     worst = 0
+    mine = [r.priced.setting for r in runs if r.priced.setting.deployment_index == deployment]
     for metric, limit in scenario.deployments[deployment].slo.limits().items():
         value = getattr(predicted, metric)[statistic_name(limit.percentile)]
         margins[metric] = (limit.limit_s - value) / limit.limit_s
-        if value * error_band_frac(metric)[1] <= limit.limit_s:
+        if value * max(error_band_frac(s, metric)[1] for s in mine) <= limit.limit_s:
             level = 0
         else:
             level = 1 if margins[metric] > -NEAR_MISS_FRAC else 2
@@ -244,9 +247,12 @@ def _cost(
 
 
 def _evidence(runs: list[GroupRun]) -> Evidence:
-    cost = runs[0].priced.setting.cost
+    settings = [r.priced.setting for r in runs]
+    bands = {m: [error_band_frac(s, m) for s in settings] for m in ("ttft_s", "tpot_s")}
     return Evidence(
-        kind=cost.kind,
-        sources=cost.sources,
-        error_band_frac={m: error_band_frac(m) for m in ("ttft_s", "tpot_s")},
+        kind=evidence_kind(settings),
+        sources=evidence_sources(settings),
+        # a plan is as sure as its least sure group
+        error_band_frac={m: (min(b[0] for b in x), max(b[1] for b in x)) for m, x in bands.items()},
+        level="; ".join(dict.fromkeys(evidence_level(s) for s in settings)),
     )

@@ -28,7 +28,7 @@ def from_document(content: Any, *, base: Path | None = None) -> Scenario:
             hint="Maybe the file is empty, or holds a list.",
         )
     document.check(content)
-    return codec.from_plain(Scenario, _inlined(content, base))
+    return codec.from_plain(Scenario, _with_calibration(_inlined(content, base), base))
 
 
 def _inlined(content: dict[str, Any], base: Path | None) -> dict[str, Any]:
@@ -56,6 +56,20 @@ def _with_model(deployment: Any, base: Path | None, pointer: str) -> Any:
             hint="Maybe paste the content of config.json as an object.",
         )
     return {**deployment, "model": {**model, "hf_config": _load(base / path, pointer)}}
+
+
+def _with_calibration(content: dict[str, Any], base: Path | None) -> dict[str, Any]:
+    """The document with a calibration that is named by its file replaced by what the file holds."""
+    path = content.get("calibration")
+    if not isinstance(path, str):
+        return content
+    if base is None:
+        raise InvalidInput(
+            "a path is not allowed here",
+            pointer="/calibration",
+            hint='Maybe {"id": "..."} of a stored calibration, or the calibration itself.',
+        )
+    return {**content, "calibration": _load(base / path, "/calibration")}
 
 
 def _load(path: Path, pointer: str) -> Any:

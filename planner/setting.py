@@ -1,20 +1,24 @@
 """A setting: one deployment at one precision on one pool, everything resolved to catalogue objects."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from models import catalog
 from models.architecture import ModelSpec
+from models.calibration import Calibration
 from models.cluster import Pool
 from models.cost.base import CostSource
+from models.cost.calibrated import calibrated
 from models.cost.registry import COST_SOURCES
 from models.engine import Engine
 from models.errors import InvalidInput
 from models.hardware import Device
 from models.precision import Precision
 from models.price_book import PriceBook
-from models.scenario import Deployment, InlineModel, Scenario
+from models.scenario import Deployment, EngineChoice, InlineModel, Scenario
 from planner.importers import hf_config
+from planner.served_precision import served_precision
 
 DEFAULT_COST_SOURCE = "fitted"
 T = TypeVar("T")
@@ -46,7 +50,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a candidate is priced in; indices point into the scenario's lists."""
+    """What a candidate is priced in; indices point into the scenario's lists.
+
+    ``calibration`` is the user's, where it holds for this device and engine; ``cost`` then carries it.
+    ``steps`` makes the step model of some layouts where measured step times are at hand; None: our own.
+    """
 
     deployment_index: int
     pool_index: int
@@ -57,6 +65,8 @@ class Setting:
     engine: Engine
     precision: Precision
     cost: CostSource
+    calibration: Calibration | None = None
+    steps: Callable[..., Any] | None = None
 
 
 def resolve_model(deployment: Deployment, pointer: str) -> ModelSpec:
@@ -109,6 +119,47 @@ def resolve_site(pool: Pool, prices: PriceBook, pointer: str) -> Site:
     )
 
 
+def resolve_calibration(calibration: Calibration | None, pointer: str) -> Calibration | None:
+    """The calibration with ids of the catalogue for the names it uses.
+
+    Raises
+    ------
+    InvalidInput
+        A device that the catalogue does not hold.
+    """
+    if calibration is None:
+        return None
+    systems = []
+    for i, system in enumerate(calibration.systems):
+        try:
+            systems.append(replace(system, device=catalog.device(system.device).id))
+        except InvalidInput as error:
+            raise error.under(f"{pointer}/systems/{i}") from None
+    return replace(calibration, systems=tuple(systems))
+
+
+def holding(calibration: Calibration | None, device: Device, engine: str) -> Calibration | None:
+    """The calibration if it was measured on this device under this engine."""
+    measured = calibration is not None and calibration.system(device.id, engine) is not None
+    return calibration if measured else None
+
+
+def cost_of(
+    device: Device, choice: EngineChoice, default: str | None, calibration: Calibration | None
+) -> CostSource:
+    """Where prices come from; ``default`` is the version assumed where none is stated.
+
+    Under a calibration, a version that is not stated is the measured one. One that was measured without
+    its version holds for every version.
+    """
+    if calibration is None:
+        return COST_SOURCES[DEFAULT_COST_SOURCE].serving(choice.name, choice.version or default)
+    system = calibration.system(device.id, choice.name)
+    versions = system.versions if system is not None else ()
+    version = (choice.version or versions[0]) if versions else None
+    return calibrated(calibration).serving(choice.name, version)
+
+
 def _first(override: T | None, default: T) -> T:
     return default if override is None else override
 
@@ -120,6 +171,7 @@ def settings(scenario: Scenario) -> tuple[list[Site], list[ModelSpec], list[Sett
         resolve_site(pool, prices, f"/cluster/pools/{i}") for i, pool in enumerate(scenario.cluster.pools)
     ]
     specs = [resolve_model(d, f"/deployments/{i}") for i, d in enumerate(scenario.deployments)]
+    calibration = resolve_calibration(scenario.calibration, "/calibration")
     found = [
         Setting(
             deployment_index=m,
@@ -128,13 +180,16 @@ def settings(scenario: Scenario) -> tuple[list[Site], list[ModelSpec], list[Sett
             deployment=deployment,
             spec=spec,
             site=site,
-            engine=catalog.engine(deployment.engine.name),
-            precision=precision,
-            cost=COST_SOURCES[DEFAULT_COST_SOURCE],
+            engine=engine,
+            precision=served_precision(spec, precision, engine),
+            cost=cost_of(site.device, deployment.engine, engine.version, own),
+            calibration=own,
         )
         for m, (deployment, spec) in enumerate(zip(scenario.deployments, specs, strict=True))
+        for engine in (catalog.engine(deployment.engine.name),)
         for q, precision in enumerate(precisions_of(deployment, spec))
         for g, site in enumerate(sites)
+        for own in (holding(calibration, site.device, engine.name),)
     ]
     return sites, specs, found
 

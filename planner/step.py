@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from models.architecture import LayerKind
-from models.cost.base import Array, Operation, Span
+from models.cost.base import Array, Operation, Overheads, Span
 from models.precision import WEIGHT_BYTES
 from planner.block_operations import ACTIVATION_BYTES, BlockPricer, Weight
 from planner.cost_graph import Dag, Node, block_graph, critical_path_s
@@ -88,18 +88,25 @@ class StepModel:
         """Price one step of every candidate under its load."""
         pricer = BlockPricer(self.setting, self.layouts, load)
         blocks = [self._blocks(pricer, kind) for kind in self.setting.spec.kinds]
-        ends = self._ends(pricer)
+        ends = self.ends(pricer)
         (hop_s, hops_s), host_s = self._hops(pricer), self._host(load)
         bottleneck, travel = self._rounds(np.stack([self._layer_s(b) for b in blocks]), ends, hop_s, hops_s)
+        frac = self.overheads.step_frac
 
         def parts() -> dict[str, Array]:
             found = self._parts(blocks)
             found["head"] = ends[0] + ends[1]
             found["pipeline"] = hops_s
+            found = {name: frac * seconds for name, seconds in found.items()}
             found["host"] = host_s
             return found
 
-        return StepCost(bottleneck_s=bottleneck + host_s, travel_s=travel + host_s, parts=parts)
+        return StepCost(bottleneck_s=frac * bottleneck + host_s, travel_s=frac * travel + host_s, parts=parts)
+
+    @cached_property
+    def overheads(self) -> Overheads:
+        """Launch, host and collective costs of the setting."""
+        return self.setting.cost.overheads(self.setting.site.device)
 
     def _layer_s(self, blocks: list[list[Weight]]) -> Array:
         """Seconds of one layer: its blocks one after the other, each by its critical path."""
@@ -123,7 +130,7 @@ class StepModel:
         ffn = [] if kind.ffn is None else [list(pricer.ffn(kind.ffn))]
         return mixer + ffn
 
-    def _ends(self, pricer: BlockPricer) -> tuple[Array, Array]:
+    def ends(self, pricer: BlockPricer) -> tuple[Array, Array]:
         """Embedding on the first stage; final norm, head and sampling on the last."""
         spec, tp = self.setting.spec, self.layouts.tp
         load = pricer.load
@@ -139,7 +146,7 @@ class StepModel:
             ),
         )  # fmt: skip
         logits = rows * spec.vocab_size * 4.0
-        gather = pricer.collective("all_gather", logits, "tp")
+        gather = self.overheads.part_frac.get("head", 1.0) * pricer.collective("all_gather", logits, "tp")
         sample = self._elementwise(logits * 3.0, rows)
         return embed, head + gather + sample
 
@@ -161,12 +168,12 @@ class StepModel:
         hops = layouts.pp - 1
         across = np.minimum(np.ceil(layouts.devices / fabric) - 1, hops)
         slowest = np.where(across > 0, across_s, np.where(hops > 0, inside_s, 0.0))
-        return slowest, across * across_s + (hops - across) * inside_s
+        frac = self.overheads.part_frac.get("pipeline", 1.0)
+        return frac * slowest, frac * (across * across_s + (hops - across) * inside_s)
 
     def _host(self, load: StepLoad) -> Array:
-        step_s, sequence_s = self.setting.cost.host_s(self.setting.engine.name)
         busy = load.tokens > 0
-        return (step_s + sequence_s * load.decode_sequences) * busy
+        return (self.overheads.host_step_s + self.overheads.host_sequence_s * load.decode_sequences) * busy
 
     def _rounds(
         self, per_kind: Array, ends: tuple[Array, Array], hop_s: Array, hops_s: Array

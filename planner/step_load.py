@@ -23,6 +23,8 @@ class StepLoad:
         Mean cached tokens a prompt token sees: prior chunks plus half its own.
     prefill_prior_tokens : Array
         Cached tokens of prior chunks that the step reads again.
+    prefill_ranks : Array or None
+        Attention-dp ranks that carry such a chunk in the same step; None: all of them.
     """
 
     decode_sequences: Array
@@ -30,11 +32,18 @@ class StepLoad:
     prefill_tokens: Array
     prefill_context_tokens: Array
     prefill_prior_tokens: Array
+    prefill_ranks: Array | None = None
 
     @property
     def tokens(self) -> Array:
         """Tokens of the step on one attention-dp rank."""
         total: Array = self.decode_sequences + self.prefill_tokens
+        return total
+
+    def expert_tokens(self, ranks: Array) -> Array:
+        """Tokens of all attention-dp ranks together: what the experts of a stage see."""
+        chunks = ranks if self.prefill_ranks is None else self.prefill_ranks
+        total: Array = self.decode_sequences * ranks + self.prefill_tokens * chunks
         return total
 
 
@@ -67,3 +76,13 @@ def prefill_load(
         prefill_context_tokens=prior + np.minimum(chunk_tokens, prompt_tokens) / 2.0,
         prefill_prior_tokens=prior,
     )
+
+
+def ranks_apart(share: Array, dp: Array) -> Array:
+    """Attention-dp ranks whose chunks fall into steps of their own, when ``share`` of the steps has one.
+
+    The ranks of a replica step together. As long as there are steps enough, their chunks fall into
+    different ones and each holds up all; else they share steps.
+    """
+    apart: Array = np.clip(1.0 / np.maximum(share, 1e-9), 1.0, dp)
+    return apart

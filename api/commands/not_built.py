@@ -10,8 +10,6 @@ COMMANDS = {
     "simulate": "Replay traffic through a plan",
     "requirements": "What each deployment needs",
     "verify": "Recompute feasibility and bound of a plan from its certificate",
-    "accuracy": "Compare predictions with measurements",
-    "calibrate": "Fit a calibration to measurements",
     "import": "Read topology, traces or benchmark reports",
     "export": "Write the files that deploy a plan",
     "worker": "Run an extra worker",

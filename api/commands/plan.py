@@ -1,19 +1,23 @@
 """``shardwright plan SCENARIO...``: solve one scenario or many."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from api.commands.ending import EXPECTED, ends_cleanly, tell
-from api.commands.reading import folder_of, read_text, stem_of
+from api.commands.reading import folder_of, read_calibration, read_text, stem_of
 from api.exit_codes import ExitCode, gravest, of_status
 from models.errors import InvalidInput
 
 if TYPE_CHECKING:
     from api.render.progress import Report
     from models.plan import RankedPlans
+    from models.scenario import Scenario
+
+    Changes = list[Callable[[Scenario], Scenario]]
 
 Format = Literal["table", "json"]
 
@@ -33,6 +37,9 @@ def command(
     certificate: Annotated[
         Path | None, typer.Option(help="Also write the program and what proves its bound (one scenario).")
     ] = None,
+    calibration: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Calibration to use instead of the scenario's own.")
+    ] = None,
     write_lp: Annotated[
         Path | None, typer.Option(help="Also write the program in LP format (one scenario).")
     ] = None,
@@ -43,13 +50,14 @@ def command(
     asked = {"certificate_path": certificate, "lp_path": write_lp}
     extra = {name: path for name, path in asked.items() if path is not None}
     _check_names(scenarios, out, extra)
+    changes = _changes(top, calibration)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     codes = []
     with progress_bar(len(scenarios)) as start:
         for name in scenarios:
             try:
-                answer = solve_file(name, top, start(stem_of(name)), extra)
+                answer = solve_file(name, changes, start(stem_of(name)), extra)
                 codes.append(of_status(answer.status))
             except BrokenPipeError:
                 raise
@@ -60,16 +68,27 @@ def command(
     return gravest(codes)
 
 
-def solve_file(name: str, top: int | None, report: "Report", extra: dict[str, Any]) -> "RankedPlans":
-    """Read one scenario file and solve it."""
-    from dataclasses import replace
-
+def solve_file(name: str, changes: "Changes", report: "Report", extra: dict[str, Any]) -> "RankedPlans":
+    """Read one scenario file, apply what the command line changes, and solve it."""
     from planner import pipeline, scenario_file
 
     scenario = scenario_file.read(read_text(name), base=folder_of(name))
-    if top is not None:
-        scenario = replace(scenario, options=replace(scenario.options, top_k=top))
+    for change in changes:
+        scenario = change(scenario)
     return pipeline.plan(scenario, on_progress=report, **extra)
+
+
+def _changes(top: int | None, calibration: str | None) -> "Changes":
+    """What the options replace in every scenario; a calibration is read before anything is solved."""
+    from dataclasses import replace
+
+    changes: Changes = []
+    if top is not None:
+        changes.append(lambda s: replace(s, options=replace(s.options, top_k=top)))
+    if calibration is not None:
+        read = read_calibration(calibration)
+        changes.append(lambda s: replace(s, calibration=read))
+    return changes
 
 
 def _check_names(names: list[str], out: Path | None, extra: dict[str, Path]) -> None:

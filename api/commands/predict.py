@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
+from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
 
 from api.commands.ending import ends_cleanly
+from api.commands.reading import read_calibration
 from models.errors import InvalidInput, TooLarge
 
 BATCH_LINES = 4096
@@ -25,18 +27,37 @@ def command(
     out: Annotated[
         str, typer.Option("--out", metavar="OUT.jsonl", help="Where answers go; - is standard output.")
     ] = "-",
+    calibration: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Calibration that corrects the predictions.")
+    ] = None,
+    step_grids: Annotated[
+        Path | None,
+        typer.Option(
+            "--step-grids",
+            metavar="DIR",
+            help="Measured step times; missing ones are sampled where aiconfigurator-core is installed.",
+        ),
+    ] = None,
 ) -> None:
     """Price fixed configurations, one JSON object a line."""
     from planner.predict import predict
 
     _refuse_same_file(rows, out)
+    corrected = None if calibration is None else read_calibration(calibration)
+    steps = None
+    if step_grids is not None:
+        from planner.cost_sources.grid_store import GridStore
+
+        steps = GridStore(step_grids)
     with ExitStack() as stack:
         source = sys.stdin.buffer if rows == "-" else stack.enter_context(open(rows, "rb"))
         batches = _batches(source, "standard input" if rows == "-" else rows)
         first = next(batches, [])  # an unreadable first line leaves an existing answer file alone
         target = sys.stdout if out == "-" else stack.enter_context(open(out, "w", encoding="utf-8"))
         for batch in chain([first], batches):
-            target.writelines(json.dumps(row, allow_nan=False) + "\n" for row in predict(batch))
+            target.writelines(
+                json.dumps(row, allow_nan=False) + "\n" for row in predict(batch, corrected, steps)
+            )
             target.flush()
 
 

@@ -2,8 +2,12 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from models.errors import InvalidInput, TooLarge
+from models.errors import Fault, InvalidInput, TooLarge
+
+if TYPE_CHECKING:
+    from models.calibration import Calibration
 
 STDIN = "-"
 MAX_BYTES = 8_000_000
@@ -27,6 +31,23 @@ def read_text(name: str, *, max_bytes: int = MAX_BYTES) -> str:
             f"{name} is not UTF-8 text: {error.reason} at byte {error.start}",
             hint="Maybe it is a binary file, or saved in another encoding.",
         ) from None
+
+
+def read_calibration(name: str) -> "Calibration":
+    """The calibration in a file.
+
+    Raises
+    ------
+    InvalidInput
+        No calibration; every fault names the file.
+    """
+    from planner import calibration_file
+
+    try:
+        return calibration_file.read(read_text(name))
+    except InvalidInput as error:
+        faults = [Fault(pointer=f.pointer, detail=f"{name}: {f.detail}", hint=f.hint) for f in error.faults]
+        raise InvalidInput(faults[0].detail, pointer=error.pointer, faults=tuple(faults)) from None
 
 
 def folder_of(name: str) -> Path:

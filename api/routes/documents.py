@@ -1,4 +1,4 @@
-"""Stored documents: models, clusters, workloads, slos, scenarios, price books, with revisions."""
+"""Documents that are stored with revisions, from models and clusters to price books and calibrations."""
 
 from typing import Annotated, Any
 

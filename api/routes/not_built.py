@@ -16,7 +16,6 @@ PATHS = (
     "/plans/{plan_id}/roofline",
     "/sweeps",
     "/requirements",
-    "/calibrations",
     "/benchmarks",
 )
 METHODS = ["GET", "POST", "PUT", "DELETE"]

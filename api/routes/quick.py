@@ -1,7 +1,7 @@
 """Calls that answer at once: predictions of fixed configurations, and "why not this one?"."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 
@@ -9,14 +9,22 @@ from api.command_lines import is_command_line, not_read_yet
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
 from api.pointing import under
-from api.services import Wired
+from api.references import fetch, is_reference
+from api.services import Services, Wired
 from api.submission import checked_scenario
+from db.documents import DocumentRepository
 from models import codec
 from models.errors import InvalidInput, TooLarge
 from models.scenario import Scenario
 
+if TYPE_CHECKING:
+    from models.calibration import Calibration
+
 router = APIRouter(prefix="/v1", tags=["quick"], responses={**BODY_PROBLEMS, **problems(501)})
-_ROWS = json_body("Rows to price; one row on its own gives one answer.", {"rows": []})
+_ROWS = json_body(
+    'Rows to price, with an optional "calibration" (one, or its id); one row on its own gives one answer.',
+    {"rows": []},
+)
 _CHECK = json_body(
     "A scenario and a configuration: a list of groups, or a predict row.",
     {"scenario": {}, "config": [{"role": "aggregated", "replicas": 2, "parallelism": {"tp": 8}}]},
@@ -30,7 +38,7 @@ def predict(services: Wired, request: JsonObject) -> dict[str, Any]:
 
     if "rows" not in request:
         return predict.predict([request])[0]
-    only_keys(request, {"rows"}, set())
+    only_keys(request, {"rows"}, {"calibration"})
     rows, most = request["rows"], services.settings.max_predict_rows
     if not isinstance(rows, list):
         raise InvalidInput("rows is not a list", pointer="/rows")
@@ -38,7 +46,20 @@ def predict(services: Wired, request: JsonObject) -> dict[str, Any]:
         raise TooLarge(
             f"{len(rows)} rows, more than {most}", pointer="/rows", hint="Maybe send them in several parts."
         )
-    return {"rows": predict.predict(rows)}
+    return {"rows": predict.predict(rows, _calibration(services, request.get("calibration")))}
+
+
+def _calibration(services: Services, content: Any) -> "Calibration | None":
+    """A calibration that was sent, or is stored under the id that was sent."""
+    from planner import calibration_file
+
+    if content is None:
+        return None
+    if is_reference(content):
+        with services.database.reading() as session:
+            content = fetch(content, "calibrations", "/calibration", DocumentRepository(session).get).body
+    with under("/calibration"):
+        return calibration_file.from_document(content)
 
 
 @router.post("/check", operation_id="check", openapi_extra=_CHECK)

@@ -82,6 +82,12 @@ class Core:
         Work per token that does not grow with the context: the recurrence, or attention to that window.
     kernels : int
         Launches of the core itself, rotary embedding and cache write included.
+    latent : bool
+        All heads share one latent per token (multi-head latent attention): kernels of their own.
+    small_kernels : int
+        Norms, gates and copies of the block's own, each a kernel too small to be priced by its work.
+    norm_reductions : int
+        Sums of a few bytes per token over the tensor-parallel ranks: norms over all heads.
     """
 
     heads: int
@@ -97,6 +103,9 @@ class Core:
     state_bytes_per_sequence: float = 0.0
     state_flop_per_token: float = 0.0
     kernels: int = 3
+    latent: bool = False
+    small_kernels: int = 0
+    norm_reductions: int = 0
 
 
 class Mixer(Protocol):

@@ -76,4 +76,6 @@ class GroupedQueryAttention:
             prefill_flop_per_pair=flop,
             decode_flop_per_pair=flop,
             window_tokens=self.window_tokens,
+            small_kernels=(2 if self.qk_norm != "none" else 0) + self.output_gate + self.extra_norms,
+            norm_reductions=1 if self.qk_norm == "full" else 0,
         )

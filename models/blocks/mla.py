@@ -86,4 +86,6 @@ class LatentAttention:
             index_elements_per_token=self.index_head_dim,
             index_flop_per_pair=2.0 * self.index_heads * self.index_head_dim,
             kernels=5 if self.index_heads else 4,
+            latent=True,
+            small_kernels=4,
         )

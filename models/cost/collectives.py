@@ -18,6 +18,7 @@ class LinkSpeeds:
 
     ``*_step_s`` is paid once per doubling of the group on top of ``*_base_s``. On a mesh a group of n uses
     the n - 1 direct links between its members, each of ``peer_bytes_per_s``.
+    ``reduce_*_s``: latency of the all-reduce kernels that engines bring along, where they have some.
     """
 
     up_bytes_per_s: float
@@ -27,6 +28,8 @@ class LinkSpeeds:
     out_base_s: float
     out_step_s: float
     peer_bytes_per_s: float = np.inf
+    reduce_base_s: float | None = None
+    reduce_step_s: float | None = None
 
     def inside_bytes_per_s(self, members: Array) -> Array:
         """Speed of one device towards a group of ``members`` inside the domain [B/s]."""
@@ -65,7 +68,10 @@ def collective_seconds(kind: CollectiveKind, payload_bytes: Array, span: Span, l
     inside = np.minimum(span.inside, span.members)
     outside = span.members / inside
     speed = links.inside_bytes_per_s(inside)
-    up_s = _level(VOLUME[kind], payload_bytes, inside, speed, links.up_base_s, links.up_step_s)
+    base_s, step_s = links.up_base_s, links.up_step_s
+    if kind == "all_reduce" and links.reduce_base_s is not None and links.reduce_step_s is not None:
+        base_s, step_s = links.reduce_base_s, links.reduce_step_s
+    up_s = _level(VOLUME[kind], payload_bytes, inside, speed, base_s, step_s)
     # an all-to-all sends the share of the other domains over the network, a reduction only its own part
     part = payload_bytes if kind == "all_to_all" else payload_bytes / inside
     out_s = _level(VOLUME[kind], part, outside, links.out_bytes_per_s, links.out_base_s, links.out_step_s)

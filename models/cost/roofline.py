@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from models.cost.base import Array, CollectiveKind, Operation, Span
+from models.cost.base import Array, CollectiveKind, Operation, Overheads, ServingLoop, Span
 from models.cost.collectives import LinkSpeeds, collective_seconds
 from models.hardware import Device
 from models.precision import COMPUTE_FORMAT
@@ -40,6 +40,14 @@ class Roofline:
         """Time of a collective at nominal link speed [s]."""
         return collective_seconds(kind, payload_bytes, span, LinkSpeeds.nominal(device))
 
-    def host_s(self, engine: str) -> tuple[float, float]:
-        """An ideal host costs nothing."""
-        return 0.0, 0.0
+    def serving(self, engine: str, version: str | None) -> "Roofline":
+        """Ideal hardware knows no engine."""
+        return self
+
+    def overheads(self, device: Device) -> Overheads:
+        """An ideal host and ideal launches cost nothing."""
+        return Overheads()
+
+    def loop(self) -> ServingLoop:
+        """Half a step until the arrival is scheduled, a quarter of a burst ahead of it (kind assumed)."""
+        return ServingLoop()

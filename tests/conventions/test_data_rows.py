@@ -1,6 +1,7 @@
 """Every figure of the catalogue has a source and a kind, directly or through a reference."""
 
 import json
+import math
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -26,7 +27,10 @@ def well_sourced(source: Any, kind: Any) -> bool:
 
 
 def test_the_tables_are_those_that_are_checked_here() -> None:
-    assert TABLES == ["devices.json", "engines.json", "kernel_efficiency.json", "prices.json"]
+    assert TABLES == [
+        "devices.json", "distrusted_rows.json", "engines.json", "kernel_efficiency.json", "prices.json",
+        "serving_fit.json",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "rows"), [("devices.json", "devices"), ("engines.json", "engines")])
@@ -77,7 +81,40 @@ def leaves(value: Any) -> Iterator[float]:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_no_figure_is_negative_or_absurd(name: str) -> None:
-    assert all(0.0 <= number < 1e17 for number in leaves(table(name)))
+    # logarithms of factors have a test of their own
+    content = {key: value for key, value in table(name).items() if key != "parameters"}
+    assert all(0.0 <= number < 1e17 for number in leaves(content))
+
+
+@pytest.mark.parametrize("name", ["serving_fit.json", "distrusted_rows.json"])
+def test_what_was_fitted_to_rows_says_which(name: str) -> None:
+    assert well_sourced(table(name)["source"], table(name)["kind"])
+
+
+def test_every_constant_of_the_serving_fit_has_a_source_and_a_kind() -> None:
+    assert all(well_sourced(row["source"], row["kind"]) for row in table("serving_fit.json")["base"].values())
+
+
+def test_fitted_corrections_are_factors_of_at_most_ten() -> None:
+    parameters = table("serving_fit.json")["parameters"]
+    assert parameters
+    assert all(abs(value) < math.log(10.0) for value in parameters.values())
+
+
+def test_bands_of_the_serving_fit_hold_the_prediction() -> None:
+    for metric, groups in table("serving_fit.json")["bands"].items():
+        assert metric in ("ttft_s", "tpot_s", "e2e_s")
+        for group in groups.values():
+            low, high = group["range"]
+            assert 0.0 < low < 1.0 < high < 10.0
+            assert group["points"] > 0
+
+
+def test_every_distrusted_row_has_one_stated_reason() -> None:
+    reasons = table("distrusted_rows.json")["reasons"]
+    named = [row for reason in reasons for row in reason["ids"]]
+    assert len(named) == len(set(named))
+    assert all(reason["ids"] and len(reason["reason"]) >= 8 for reason in reasons)
 
 
 @pytest.mark.parametrize("name", PRESETS)

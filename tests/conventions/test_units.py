@@ -12,6 +12,8 @@ from tests.conventions.modules import dataclasses_of
 
 UNITS = re.compile(r"(^|_)(s|bytes|flop|usd|watt|joule|tokens|frac)(_|$)")
 """Unit words; compound ones follow from them (``_bytes_per_s``, ``_usd_per_hour``)."""
+UNIT_CLASSES = ("Bytes", "Factors")
+"""Endings of class names that say the unit of all their fields; factors have none."""
 UNIT_FREE = {
     "cv": "a coefficient of variation",
     "percentile": "a percentile in (0, 1), or mean",
@@ -29,6 +31,10 @@ UNIT_FREE = {
     "index_elements_per_token": "a count of numbers",
     "visible_divisor": "tokens per cached entry",
     "launches": "a count of kernels",
+    "steps": "a count of decode steps",
+    "overlap_power": "an exponent",
+    "parameters": "logarithms of factors",
+    "base": "constants whose unit is that of the field of Overheads or ServingLoop they go into",
     "concurrency": "a count of requests",
     "histogram": "pairs of tokens and weight, by the scenario's contract",
     "mean": "tokens, by the scenario's contract",
@@ -45,7 +51,7 @@ def holds_float(hint: Any) -> bool:
 
 def bare_floats(kind: type) -> Iterator[str]:
     """Float fields without a unit in their name, or in that of a class such as ``MemoryBytes``."""
-    if kind.__name__.endswith("Bytes"):
+    if kind.__name__.endswith(UNIT_CLASSES):
         return
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
@@ -66,7 +72,7 @@ def test_every_exception_is_still_needed() -> None:
         field.name
         for kind in dataclasses_of("models")
         for field in fields(kind)
-        if not kind.__name__.endswith("Bytes")
+        if not kind.__name__.endswith(UNIT_CLASSES)
         and holds_float(get_type_hints(kind, include_extras=True)[field.name])
     }
     assert set(UNIT_FREE) <= used

@@ -164,6 +164,7 @@ def test_only_the_branch_of_a_union_that_was_meant_is_told() -> None:
             "/cluster/links/0/to",
         ),
         ("/objective", {}, "/objective/minimize"),
+        ("/calibration", "mine", "/calibration"),
     ],
 )
 def test_contradictions_are_told_where_they_are(pointer: str, value: Any, where: str) -> None:
@@ -185,7 +186,6 @@ def test_names_are_used_once(key: str) -> None:
     [
         ("/mode", "train"),
         ("/periods", [{"name": "night"}]),
-        ("/calibration", "mine"),
         ("/reserve", {"failure": "node"}),
         ("/options/verify", "top1"),
         ("/options/roles", ["encode"]),

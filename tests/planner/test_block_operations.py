@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from models.blocks.dense_ffn import DenseFfn
-from models.cost.base import Array, CollectiveKind, Operation, Span
+from models.cost.base import Array, CollectiveKind, Operation, Overheads, ServingLoop, Span
 from models.hardware import Device
 from models.precision import WEIGHT_BYTES
-from planner.block_operations import BlockPricer
+from planner.block_operations import POPULARITY_SHAPE, BlockPricer
 from planner.setting import Setting
 from planner.step import StepModel
 from planner.step_load import StepLoad, decode_load, prefill_load
@@ -20,12 +20,14 @@ from tests.planner.scenes import (
     LLAMA_8B,
     LLAMA_70B,
     MIXTRAL,
+    QWEN_235B,
     kinds_of,
     layouts_of,
     setting_of,
 )
 
 ONE = np.ones(1)
+MINIMAX = "MiniMaxAI/MiniMax-M2.5"
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Ledger:
     sources: tuple[str, ...] = ()
     operations: list[Operation] = field(default_factory=list)
     collectives: list[tuple[CollectiveKind, float, float]] = field(default_factory=list)
+    beside: Overheads = field(default_factory=Overheads)
 
     def seconds(self, device: Device, operation: Operation) -> Array:
         self.operations.append(operation)
@@ -47,8 +50,14 @@ class Ledger:
             self.collectives.append((kind, float(payload_bytes[0]), float(span.members[0])))
         return np.ones(np.shape(payload_bytes))
 
-    def host_s(self, engine: str) -> tuple[float, float]:
-        return 0.0, 0.0
+    def serving(self, engine: str, version: str | None) -> "Ledger":
+        return self
+
+    def overheads(self, device: Device) -> Overheads:
+        return self.beside
+
+    def loop(self) -> ServingLoop:
+        return ServingLoop()
 
     def total(self, what: str, *kinds: str) -> float:
         return sum(float(getattr(o, what)[0]) for o in self.operations if o.kind in kinds)
@@ -87,6 +96,62 @@ def test_one_device_communicates_nothing() -> None:
         assert all(layer(setting, load, k).collectives == [] for k in range(len(setting.spec.kinds)))
 
 
+@pytest.mark.parametrize("tp", [1, 2, 8])
+def test_a_norm_over_all_heads_sums_a_few_bytes_over_the_ranks_that_share_them(tp: int) -> None:
+    """A rank holds a part of the heads, so the sum of squares of queries and keys is reduced."""
+    setting, load = setting_of(MINIMAX), decode_load(16 * ONE, 500 * ONE)
+    core = kinds_of(setting)[0].mixer.core()
+    assert core.norm_reductions == 1
+    small = [c for c in layer(setting, load, tp=tp).collectives if c[1] <= 16 * 16]
+    assert small == ([("all_reduce", 16 * 8.0, tp)] if tp > 1 else [])
+    # norms of single heads stay where the head is
+    assert kinds_of(setting_of(QWEN_235B))[0].mixer.core().norm_reductions == 0
+
+
+def seconds_of(setting: Setting, load: StepLoad, **beside: Any) -> tuple[float, Ledger]:
+    """Elementwise, matrix and attention time of one layer whose operations take a second each."""
+    ledger = Ledger(beside=Overheads(**beside))
+    pricer = BlockPricer(replace(setting, cost=ledger), layouts_of(), load)
+    block = kinds_of(setting)[0]
+    weights = [*pricer.mixer(block.mixer), *pricer.ffn(block.ffn)]
+    return sum(float(s[0]) for node, s in weights if not node.is_collective), ledger
+
+
+@pytest.mark.parametrize(
+    ("load", "eager"),
+    [
+        (decode_load(8 * ONE, 500 * ONE), False),
+        (prefill_load(1024 * ONE, 4096 * ONE), True),
+        (prefill_load(1024 * ONE, 4096 * ONE, 8 * ONE, 500 * ONE), True),
+    ],
+)
+def test_only_steps_with_a_prompt_launch_their_kernels_from_the_host(load: StepLoad, eager: bool) -> None:
+    setting = setting_of(LLAMA_70B)
+    graph_s, ledger = seconds_of(setting, load)
+    host_s, _ = seconds_of(setting, load, eager_kernel_s=1e-3)
+    assert (host_s > graph_s) == eager
+    if eager:
+        launched = sum(o.launches for o in ledger.operations)
+        assert host_s - graph_s >= 1e-3 * launched  # and the small kernels
+
+
+def test_weights_in_eight_bits_quantise_what_they_multiply() -> None:
+    """One small kernel a product more than with weights in bf16; none of them in a step without tokens."""
+    setting, load = setting_of(LLAMA_70B), decode_load(8 * ONE, 500 * ONE)
+    block, hidden = kinds_of(setting)[0], setting.spec.hidden_size
+    products = sum(
+        len({p.kernel for p in b.projections(hidden) if p.quantised}) for b in (block.mixer, block.ffn)
+    )
+    counts = {}
+    for fmt in ("bf16", "fp8", "int4"):
+        narrow = replace(setting, precision=replace(setting.precision, weights=fmt))
+        counts[fmt] = seconds_of(narrow, load, small_kernel_s=1.0)[0] - seconds_of(narrow, load)[0]
+    assert counts["fp8"] - counts["bf16"] == pytest.approx(products)
+    assert counts["int4"] == counts["bf16"] > 0
+    idle = decode_load(0 * ONE, 500 * ONE)
+    assert seconds_of(setting, idle, small_kernel_s=1.0)[0] == seconds_of(setting, idle)[0]
+
+
 @pytest.mark.parametrize("tp", [1, 2, 4, 8])
 def test_matrix_work_is_two_flop_per_parameter_and_token_over_tp(tp: int) -> None:
     setting = setting_of(LLAMA_70B)
@@ -122,6 +187,25 @@ def test_experts_read_are_those_that_tokens_hit(tokens: float, share: float) -> 
     weights = share * moe.experts * moe.expert_parameters(hidden) * 2.0
     moved = tokens * moe.top_k * (2.0 * hidden + 3.0 * moe.expert_intermediate_size) * 2.0
     assert ledger.total("bytes", "grouped_gemm") == pytest.approx(weights + moved)
+
+
+@pytest.mark.parametrize("tokens", [4, 16, 64, 256])
+def test_experts_hit_are_those_of_a_router_with_favourites(tokens: int) -> None:
+    """Every token chooses 8 of 128 experts, each once; how often an expert is chosen is spread as stated."""
+    setting, dice = setting_of(QWEN_235B), np.random.default_rng(7)
+    moe, hidden = kinds_of(setting)[0].ffn, setting.spec.hidden_size
+    shares = []
+    for _ in range(40):
+        liking = np.log(dice.gamma(POPULARITY_SHAPE, size=moe.experts))
+        drawn = liking + dice.gumbel(size=(tokens, moe.experts))
+        chosen = np.argpartition(-drawn, moe.top_k - 1, axis=1)[:, : moe.top_k]
+        shares.append(len(np.unique(chosen)) / moe.experts)
+    ledger = layer(setting, decode_load(tokens * ONE, 100 * ONE))
+    moved = tokens * moe.top_k * (2.0 * hidden + 3.0 * moe.expert_intermediate_size) * 2.0
+    weights = moe.experts * moe.expert_parameters(hidden) * 2.0
+    found = (ledger.total("bytes", "grouped_gemm") - moved) / weights
+    assert found == pytest.approx(np.mean(shares), rel=0.05)
+    assert found < 1.0 - (1.0 - moe.top_k / moe.experts) ** tokens  # an even router reads more
 
 
 def test_expert_work_is_spread_with_a_stated_imbalance() -> None:

@@ -129,7 +129,7 @@ def test_a_cached_prefix_is_read_and_not_computed() -> None:
     assert half.memory.kv_per_sequence[0] == full.memory.kv_per_sequence[0]
 
 
-LIMITS = limits_of("aggregated", scenario(deployment()).deployments[0].slo, "point")
+LIMITS = limits_of("aggregated", scenario(deployment()).deployments[0].slo, {})
 
 
 def holds(replica: Aggregated, load: float) -> bool:

@@ -356,10 +356,10 @@ def test_26_no_rate_ceiling_hides_differences() -> None:
 
 def test_limits_of_a_role_leave_out_the_other_role_s() -> None:
     slo = scenario(deployment()).deployments[0].slo
-    assert set(limits_of("aggregated", slo, "point")) == {"ttft_s", "tpot_s"}
-    assert set(limits_of("prefill", slo, "point")) == {"ttft_s"}
-    assert set(limits_of("decode", slo, "point")) == {"tpot_s"}
-    band, point = (limits_of("aggregated", slo, c)["tpot_s"].limit_s for c in ("band", "point"))
+    assert set(limits_of("aggregated", slo, {})) == {"ttft_s", "tpot_s"}
+    assert set(limits_of("prefill", slo, {})) == {"ttft_s"}
+    assert set(limits_of("decode", slo, {})) == {"tpot_s"}
+    band, point = (limits_of("aggregated", slo, u)["tpot_s"].limit_s for u in ({"tpot_s": 1.3}, {}))
     assert band < point
 
 
