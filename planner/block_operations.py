@@ -55,7 +55,11 @@ class BlockPricer:
         """Extra launch time of a kernel: steps that carry a prompt are not replayed from a CUDA graph."""
         return np.where(self.load.prefill_tokens > 0, self._overheads.eager_kernel_s, 0.0)
 
-    @property
+    @cached_property
+    def _any_prompt(self) -> bool:
+        return bool(np.any(self.load.prefill_tokens > 0))
+
+    @cached_property
     def tokens(self) -> Array:
         """Tokens one rank multiplies: context parallelism cuts prompts only."""
         local: Array = self.load.decode_sequences + self.load.prefill_tokens / self.layouts.cp
@@ -90,7 +94,9 @@ class BlockPricer:
 
     def _seconds(self, operation: Operation) -> Array:
         seconds = self.setting.cost.seconds(self.setting.site.device, operation)
-        return np.where(seconds > 0, seconds + operation.launches * self._eager_s, 0.0)
+        if not self._any_prompt:
+            return seconds
+        return seconds + operation.launches * self._eager_s * (seconds > 0)
 
     def _small(self, projections: tuple[Projection, ...], extra: float) -> Weight:
         """Kernels too small to be priced by their work: one a block, one a quantised input, ``extra``."""

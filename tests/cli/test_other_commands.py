@@ -131,7 +131,7 @@ def priced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     batches: list[int] = []
 
-    def predict(rows: list[Any]) -> list[dict[str, Any]]:
+    def predict(rows: list[Any], *corrections: Any) -> list[dict[str, Any]]:
         batches.append(len(rows))
         return [{"id": row.get("id"), "status": "ok"} for row in rows]
 
