@@ -45,12 +45,14 @@ def undominated(fleet: Fleet, objectives: tuple[Objective, ...], *, k: int = 1) 
         How many plans will be asked for.
     """
     uses = fleet.uses.to_dense().T
-    weights = [objective.weight for objective in objectives if objective.coefficient is not None]
-    weights += [objective.fixed for objective in objectives if objective.fixed is not None]
+    weights = [prices for objective in objectives for prices in objective.per_column]
     # Lower is better in every criterion [columns, criteria].
     criteria = np.column_stack([uses, *weights, fleet.tie_break, -fleet.rate_per_s])
     room = column_bounds(fleet, capped_by_demand=False)
     usable = room > 0
+    if fleet.reserve is not None and (fleet.reserve.lost > 1.0).any():
+        # A faster column also loses more with its domain: no other column can stand in for it.
+        return Dominance(keep=usable, dominator=np.full(fleet.n_columns, -1, dtype=np.int64))
     # A column whose own count is limited cannot stand in for another one.
     standing_in = usable & (fleet.max_replicas >= _inventory_room(fleet))
     dominator = np.full(fleet.n_columns, -1, dtype=np.int64)

@@ -29,197 +29,36 @@ Variables   x_c in {0..ub_c}    replicas of c
           y_c <= rate_c x_c                                        (saturation_c)
           objective of an earlier level <= its value               (level_l)
 
-Every column bound ub_c is set: without them the linear relaxation is far weaker.
+Every column bound ub_c is set: without them the linear relaxation is far weaker. Bins that replicas must not
+cross, failures and periods add rows of their own: :mod:`solvers.tiling`, :mod:`solvers.reserve`,
+:mod:`solvers.switching`. Where demands last for a part of the time only, sums over them are means over time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 
 import numpy as np
 
-from solvers.builder import ProgramBuilder
-from solvers.csr import Csr, Floats, Ints
+from solvers.builder import ProgramBuilder, Terms
+from solvers.csr import Floats, Ints
+from solvers.fleet_bounds import NEVER_BINDING, flow_bounds
+from solvers.fleet_bounds import ROUNDING as ROUNDING
+from solvers.fleet_bounds import column_bounds as column_bounds
+from solvers.fleet_instance import Fleet as Fleet
+from solvers.objectives import Goal as Goal
+from solvers.objectives import Objective as Objective
+from solvers.objectives import max_goodput as max_goodput
+from solvers.objectives import min_cost as min_cost
+from solvers.objectives import min_latency as min_latency
+from solvers.objectives import min_running as min_running
 from solvers.program import Program, Sense
-from solvers.tiling import Tiling, add_tiling
+from solvers.reserve import Served, add_reserve
+from solvers.switching import add_starts, loading, with_loading
+from solvers.tiling import add_tiling
 
 LEVEL_TOLERANCE = 1e-9
 """Relative slack with which the value of an earlier objective is held."""
-ROUNDING = 1e-9
-"""Relative slack before a quotient is rounded to an integer, so that 3.0000000001 replicas stay 3."""
-NEVER_BINDING = 2.0
-"""Factor between a bound that follows from the others and the one set."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fleet:
-    """One instance; arrays are indexed by column, supply, channel, demand, resource or link.
-
-    Parameters
-    ----------
-    rate_per_s
-        Requests one replica sustains [columns].
-    supply_of
-        Supply each column fills [columns].
-    max_replicas
-        Most replicas of each column; infinite is allowed [columns].
-    identity_of
-        Columns of equal identity are one configuration at other batch limits [columns].
-    uses, limit
-        Resource held by one replica [resources x columns]; available, infinite is allowed [resources].
-    channel_supplies, channel_demand
-        Supplies a request of each channel passes; demand it belongs to [channels].
-    demand_per_s
-        Demand, above 0 [demands].
-    link_bytes_per_request, link_bytes_per_s
-        Bytes moved [links x channels]; capacity [links].
-    tie_break
-        Last objective, smallest first, above 0: the devices of one replica [columns].
-    tiling
-        Bins that replicas must not cross (see :mod:`solvers.tiling`); None where counts suffice.
-    """
-
-    rate_per_s: Floats
-    supply_of: Ints
-    max_replicas: Floats
-    identity_of: Ints
-    uses: Csr
-    limit: Floats
-    channel_supplies: tuple[tuple[int, ...], ...]
-    channel_demand: Ints
-    demand_per_s: Floats
-    link_bytes_per_request: Csr
-    link_bytes_per_s: Floats
-    tie_break: Floats
-    tiling: Tiling | None = None
-
-    @property
-    def n_columns(self) -> int:
-        """Number of configurations."""
-        return len(self.rate_per_s)
-
-    @property
-    def n_supplies(self) -> int:
-        """Number of supplies named by a column or a channel."""
-        named = [supply for supplies in self.channel_supplies for supply in supplies]
-        return int(max([*self.supply_of.tolist(), *named], default=-1)) + 1
-
-    def take(self, columns: Ints) -> Fleet:
-        """Keep these columns only, in this order."""
-        return replace(
-            self,
-            rate_per_s=self.rate_per_s[columns],
-            supply_of=self.supply_of[columns],
-            max_replicas=self.max_replicas[columns],
-            identity_of=self.identity_of[columns],
-            uses=self.uses.take_columns(columns),
-            tie_break=self.tie_break[columns],
-            tiling=None if self.tiling is None else self.tiling.take(columns),
-        )
-
-    def through(self) -> Csr:
-        """Give 1 where a channel passes a supply [supplies x channels]."""
-        pairs = [(s, j) for j, supplies in enumerate(self.channel_supplies) for s in supplies]
-        row, col = zip(*pairs, strict=True) if pairs else ((), ())
-        return Csr.from_triplets(row, col, np.ones(len(pairs)), (self.n_supplies, len(self.channel_supplies)))
-
-
-class Goal(StrEnum):
-    """What one level of the objective asks for."""
-
-    MAX_GOODPUT = "max_goodput"
-    MIN_COST = "min_cost"
-    MIN_LATENCY = "min_latency"
-    MIN_RUNNING = "min_running"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Objective:
-    """One level of a lexicographic objective.
-
-    ``coefficient`` is a cost per replica, a latency, or a running cost per request; ``fixed`` a cost per
-    replica beside the running cost [columns].
-    """
-
-    goal: Goal
-    coefficient: Floats | None = None
-    fixed: Floats | None = None
-
-    @property
-    def sense(self) -> Sense:
-        """Direction of this level."""
-        return Sense.MAX if self.goal is Goal.MAX_GOODPUT else Sense.MIN
-
-    def take(self, columns: Ints) -> Objective:
-        """Keep the coefficients of these columns only, in this order."""
-        kept = None if self.coefficient is None else self.coefficient[columns]
-        fixed = None if self.fixed is None else self.fixed[columns]
-        return Objective(goal=self.goal, coefficient=kept, fixed=fixed)
-
-    @property
-    def needs_carried(self) -> bool:
-        """Whether it asks how many requests each column carries."""
-        return self.goal in (Goal.MIN_LATENCY, Goal.MIN_RUNNING)
-
-    @property
-    def weight(self) -> Floats:
-        """Coefficient of every column [columns]."""
-        return np.zeros(0) if self.coefficient is None else self.coefficient
-
-
-def max_goodput() -> Objective:
-    """Ask for the largest sustained multiple of the demand, in requests per second."""
-    return Objective(goal=Goal.MAX_GOODPUT)
-
-
-def min_cost(cost: Floats) -> Objective:
-    """Ask for the smallest sum of a cost per replica [columns]."""
-    return Objective(goal=Goal.MIN_COST, coefficient=np.asarray(cost, dtype=np.float64))
-
-
-def min_latency(latency_s: Floats) -> Objective:
-    """Ask for the smallest request-weighted mean of a latency per column, summed over roles [columns]."""
-    return Objective(goal=Goal.MIN_LATENCY, coefficient=np.asarray(latency_s, dtype=np.float64))
-
-
-def min_running(fixed: Floats, per_request: Floats) -> Objective:
-    """Ask for the smallest sum of a cost per replica and a cost per carried request and second [columns]."""
-    return Objective(
-        goal=Goal.MIN_RUNNING,
-        coefficient=np.asarray(per_request, dtype=np.float64),
-        fixed=np.asarray(fixed, dtype=np.float64),
-    )
-
-
-def column_bounds(fleet: Fleet, *, capped_by_demand: bool) -> Floats:
-    """Largest useful count of every column: what the resources hold and, if asked, what the demand needs."""
-    bound = np.where(fleet.rate_per_s > 0, fleet.max_replicas, 0.0).astype(np.float64)
-    uses = fleet.uses
-    held = uses.data > 0
-    room = np.floor(fleet.limit[uses.row_of[held]] / uses.data[held] * (1 + ROUNDING))
-    np.minimum.at(bound, uses.indices[held], room)
-    if capped_by_demand and len(bound):
-        through = fleet.through()
-        passes = np.zeros((fleet.n_supplies, len(fleet.demand_per_s)))
-        passes[through.row_of, fleet.channel_demand[through.indices]] = 1.0
-        load = passes @ fleet.demand_per_s
-        rate = np.where(fleet.rate_per_s > 0, fleet.rate_per_s, 1.0)
-        bound = np.minimum(bound, np.ceil(load[fleet.supply_of] / rate * (1 - ROUNDING)))
-    return np.maximum(bound, 0.0)
-
-
-def flow_bounds(fleet: Fleet, bounds: Floats) -> tuple[Floats, float]:
-    """Bounds on the flow of every channel and on alpha that no solution reaches.
-
-    They follow from the column bounds; a factor keeps them from ever binding, so they change no dual.
-    """
-    capacity = np.zeros(fleet.n_supplies)
-    np.add.at(capacity, fleet.supply_of, np.where(fleet.rate_per_s > 0, fleet.rate_per_s * bounds, 0.0))
-    flow = np.array([capacity[list(s)].min(initial=np.inf) for s in fleet.channel_supplies])
-    flow = NEVER_BINDING * np.maximum(flow, float(fleet.demand_per_s.sum()))
-    carried = np.bincount(fleet.channel_demand, weights=flow, minlength=len(fleet.demand_per_s))
-    return flow, float(NEVER_BINDING * (carried / fleet.demand_per_s).min() + NEVER_BINDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -230,11 +69,13 @@ class FleetVariables:
     f: Ints
     alpha: int | None
     y: Ints | None
+    on: Ints | None = None
 
     @property
     def n_cols(self) -> int:
         """Number of these variables; later ones, such as those of a cut, come after them."""
-        return len(self.x) + len(self.f) + (self.alpha is not None) + (0 if self.y is None else len(self.y))
+        optional = sum(len(part) for part in (self.y, self.on) if part is not None)
+        return len(self.x) + len(self.f) + (self.alpha is not None) + optional
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -271,23 +112,29 @@ def start(
     f = m.columns("f", np.zeros(len(fleet.channel_supplies)), most)
     # Where goodput is a later wish, the given demand itself must be served first.
     least = 0.0 if goals[0] is Goal.MAX_GOODPUT else 1.0
-    alpha = int(m.columns("alpha", least, most_alpha)[0]) if goodput else None
+    worth = min((o.most for o in objectives if o.goal is Goal.MAX_GOODPUT), default=np.inf)
+    alpha = int(m.columns("alpha", least, max(min(most_alpha, worth), least))[0]) if goodput else None
     carried = NEVER_BINDING * np.where(fleet.rate_per_s > 0, fleet.rate_per_s * ub, 0.0)
     y = (
         m.columns("y", np.zeros(fleet.n_columns), carried)
         if any(objective.needs_carried for objective in objectives)
         else None
     )
-    v = FleetVariables(x=x, f=f, alpha=alpha, y=y)
+    on = None if fleet.switching is None else add_starts(m, fleet.switching, x, ub)
+    v = FleetVariables(x=x, f=f, alpha=alpha, y=y, on=on)
+    asked = fleet.demand_per_s if least_per_s is None else least_per_s
     _inventory(m, fleet, v)
     _supply(m, fleet, v)
-    _demand(m, fleet, v, fleet.demand_per_s if least_per_s is None else least_per_s)
+    _demand(m, fleet, v, asked)
     _link(m, fleet, v)
     if y is not None:
         _carried(m, fleet, v, y)
         _saturation(m, fleet, v, y)
-    if fleet.tiling is not None:
+    if fleet.tiling is not None and fleet.switching is not None and on is not None:
+        add_tiling(m, with_loading(fleet.switching, fleet.tiling), np.concatenate((x, on)))
+    elif fleet.tiling is not None:
         add_tiling(m, fleet.tiling, x)
+    add_reserve(m, fleet, Served(x=x, f=f, alpha=alpha, flow_bound=most), ub, asked)
     return m, v
 
 
@@ -315,8 +162,10 @@ def served_multiple(held: tuple[Level, ...]) -> float | None:
 
 def terms(fleet: Fleet, v: FleetVariables, objective: Objective, served_per_s: float | None) -> Floats:
     """Coefficients of one objective over the shared variables."""
-    total = float(fleet.demand_per_s.sum())
+    total = fleet.offered_per_s
     coefficients = np.zeros(v.n_cols)
+    if objective.starting is not None and v.on is not None:
+        coefficients[v.on] = objective.starting
     if objective.goal is Goal.MAX_GOODPUT:
         assert v.alpha is not None
         coefficients[v.alpha] = total
@@ -353,7 +202,10 @@ def hold(m: ProgramBuilder, fleet: Fleet, v: FleetVariables, held: tuple[Level, 
 def _inventory(m: ProgramBuilder, fleet: Fleet, v: FleetVariables) -> None:
     """(inventory_g) replicas hold no more of a resource than there is."""
     uses = fleet.uses
-    m.rows("inventory", [(uses.row_of, v.x[uses.indices], uses.data)], -np.inf, fleet.limit)
+    held: Terms = [(uses.row_of, v.x[uses.indices], uses.data)]
+    if fleet.switching is not None and v.on is not None:
+        held = [*held, *loading(fleet.switching, uses, v.on)]
+    m.rows("inventory", held, -np.inf, fleet.limit)
 
 
 def _supply(m: ProgramBuilder, fleet: Fleet, v: FleetVariables) -> None:

@@ -37,6 +37,7 @@ from solvers.fleet import (
 from solvers.program import Program, Sense
 from solvers.result import Result, Status, relative_gap
 from solvers.served import ServedLoad, served_load
+from solvers.switching import starts_of
 
 FIRST_SHARE = 0.5
 """Share of the time limit the first plan may use when others are asked for."""
@@ -280,7 +281,7 @@ class _Search:
         """Whether the first level sustains anything at all."""
         if held or self.objectives[0].goal is not Goal.MAX_GOODPUT:
             return True
-        return result.objective > SMALLEST_GOODPUT_FRAC * float(self.fleet.demand_per_s.sum())
+        return result.objective > SMALLEST_GOODPUT_FRAC * self.fleet.offered_per_s
 
     def _give_up(self, result: Result) -> None:
         """No plan came: change the form of the cut, or stop."""
@@ -294,7 +295,8 @@ class _Search:
         assert result.x is not None
         carried = None if v.y is None else result.x[v.y]
         x = np.round(result.x[v.x]).astype(np.int64)
-        load = served_load(self.fleet, x, result.x[v.f], carried, maximal=v.alpha is not None)
+        sustained = None if v.alpha is None else float(result.x[v.alpha])
+        load = served_load(self.fleet, x, result.x[v.f], carried, sustained=sustained)
         if v.alpha is None and load.multiple < 1.0 - SHORTFALL:
             # Rounding of the counts lost demand: no answer is better than one that serves too little.
             self.finished, self.failed = True, True
@@ -307,12 +309,15 @@ class _Search:
     def _value(self, objective: Objective, x: Ints, load: ServedLoad) -> float:
         """Measure one objective on the integer counts, not on the solver's numbers."""
         if objective.goal is Goal.MAX_GOODPUT:
-            return load.goodput_per_s
+            return min(load.multiple, objective.most) * load.demand_per_s
+        starting = 0.0
+        if objective.starting is not None and self.fleet.switching is not None:
+            starting = float(objective.starting @ starts_of(self.fleet.switching, x))
         if objective.goal is Goal.MIN_COST:
-            return float(objective.weight @ x)
+            return float(objective.weight @ x) + starting
         assert load.carried_per_s is not None
         if objective.fixed is not None:
-            return float(objective.fixed @ x + objective.weight @ load.carried_per_s)
+            return float(objective.fixed @ x + objective.weight @ load.carried_per_s) + starting
         # The mean is over the requests served: the multiple reached where goodput comes first.
         served_per_s = (
             load.goodput_per_s if self.objectives[0].goal is Goal.MAX_GOODPUT else load.demand_per_s

@@ -31,7 +31,7 @@ class ServedLoad:
 def _fullest_flow(fleet: Fleet, capacity: Floats) -> Floats | None:
     """Give the most every channel carries at once, where channels share nothing; else None."""
     passed = [supply for supplies in fleet.channel_supplies for supply in supplies]
-    if len(passed) != len(set(passed)):
+    if len(passed) != len(set(passed)) or fleet.reserve is not None:
         return None
     flow = np.array([capacity[list(supplies)].min() for supplies in fleet.channel_supplies])
     if (fleet.link_bytes_per_request.dot(flow) > fleet.link_bytes_per_s).any():
@@ -43,7 +43,7 @@ def _fullest_flow(fleet: Fleet, capacity: Floats) -> Floats | None:
 
 
 def served_load(
-    fleet: Fleet, x: Ints, flow_per_s: Floats, carried_per_s: Floats | None, *, maximal: bool
+    fleet: Fleet, x: Ints, flow_per_s: Floats, carried_per_s: Floats | None, *, sustained: float | None
 ) -> ServedLoad:
     """Shrink a solver's flows until supplies and links hold exactly, and measure what is served.
 
@@ -57,12 +57,13 @@ def served_load(
         Flows as the solver gave them [channels].
     carried_per_s
         Requests per column, where the solver decided them [columns].
-    maximal
-        Whether as much as possible is to be served; the flows then follow from the counts where they can.
+    sustained
+        Multiple of the demand that the solver found where as much as possible is to be served, else None. The
+        flows then follow from the counts where they can; after a failure no more than this is left.
     """
     capacity = np.zeros(fleet.n_supplies)
     np.add.at(capacity, fleet.supply_of, fleet.rate_per_s * x)
-    fullest = _fullest_flow(fleet, capacity) if maximal and carried_per_s is None else None
+    fullest = _fullest_flow(fleet, capacity) if sustained is not None and carried_per_s is None else None
     flow = np.maximum(flow_per_s, 0.0) if fullest is None else fullest
     through = fleet.through()
     loads = np.concatenate((through.dot(flow), fleet.link_bytes_per_request.dot(flow)))
@@ -77,9 +78,12 @@ def served_load(
         np.minimum.at(shrink, moved.indices, part[moved.row_of])
     flow = flow * shrink
     served = np.bincount(fleet.channel_demand, weights=flow, minlength=len(fleet.demand_per_s))
+    multiple = float((served / fleet.demand_per_s).min())
+    if fleet.reserve is not None and sustained is not None:
+        multiple = min(multiple, sustained)
     return ServedLoad(
         flow_per_s=flow,
         carried_per_s=carried_per_s,
-        multiple=float((served / fleet.demand_per_s).min()),
-        demand_per_s=float(fleet.demand_per_s.sum()),
+        multiple=multiple,
+        demand_per_s=fleet.offered_per_s,
     )

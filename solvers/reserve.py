@@ -1,0 +1,110 @@
+r"""What is served survives the loss of any one failure domain (N-1): a device, a node, a rack.
+
+Sets        k in K              failures: a pool g and a supply s with columns C_k on both
+            J_k, W_k            demands that pass s, and all their channels
+Parameters  lost_c              replicas of column c in one failure domain of its pool, at least 1
+            ub_c, rate_c        bound on its count, requests one replica sustains [1/s]
+            D_k, M_k            largest rate_c lost_c; largest sum of rate_c x_c over C_k [1/s]
+Variables   x_c, f_j            of the program this is added to
+            used_c in {0,1}     whether column c has replicas
+            loss_k >= 0         requests lost with the fullest domain [1/s]
+            gone_k in {0,1}     all that pool g sustains on s is lost
+            left_k >= 0         requests that pool g still sustains on s [1/s]
+            kept_jk >= 0        requests carried by channel j after failure k [1/s]
+
+    s.t.  x_c <= ub_c used_c                                               (used_c)
+          loss_k >= rate_c lost_c used_c,  c in C_k                        (loss_ck)
+          left_k <= sum_{c in C_k} rate_c x_c - loss_k + D_k gone_k        (left_k)
+          left_k <= M_k (1 - gone_k)                                       (gone_k)
+          left_k + sum_{c on s, not in C_k} rate_c x_c >= sum_{j through s} kept_jk       (survive_ks)
+          sum_{c on s'} rate_c x_c >= sum_{j through s'} kept_jk           (survive_ks)
+          sum_{j of w} kept_jk >= alpha lambda_w, or lambda_w,  w in W_k   (keep_kw)
+          sum_{j in J_k} bytes_ej kept_jk + sum_{j not in J_k} bytes_ej f_j <= B_e        (reroute_ke)
+
+A domain that holds replicas of several columns loses a mean of what it would lose full of each, and what can
+be served is concave in the loss: checking full domains covers mixed ones. Requests take other ways at once;
+nothing is restarted. Demands that the failure does not touch keep their ways.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solvers.builder import ProgramBuilder, Terms
+from solvers.csr import Bools, Floats, Ints
+from solvers.fleet_instance import Fleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Served:
+    """Variables of the program that failures refer to: counts, flows, the multiple asked (None: 1)."""
+
+    x: Ints
+    f: Ints
+    alpha: int | None
+    flow_bound: Floats
+
+
+def add_reserve(m: ProgramBuilder, fleet: Fleet, v: Served, bounds: Floats, least_per_s: Floats) -> None:
+    """Add one copy of the flows for every failure, over a program with counts ``x`` and flows ``f``."""
+    reserve = fleet.reserve
+    if reserve is None:
+        return
+    counted = bounds > 0
+    used = m.columns("used", np.zeros(fleet.n_columns), 1.0, integer=True)
+    each = np.arange(fleet.n_columns)
+    m.rows("used", [(each, v.x, 1.0), (each, used, -bounds)], -np.inf, np.zeros(len(each)))
+    pairs = np.unique(np.column_stack([reserve.domain_of, fleet.supply_of])[counted], axis=0)
+    for pool, supply in pairs.tolist():
+        mine = counted & (reserve.domain_of == pool) & (fleet.supply_of == supply)
+        left = _left(m, fleet, v, used, bounds, mine)
+        _reroute(m, fleet, v, least_per_s, int(supply), mine, left)
+
+
+def _left(  # noqa: PLR0913
+    m: ProgramBuilder, fleet: Fleet, v: Served, used: Ints, bounds: Floats, mine: Bools
+) -> int:
+    """(loss_ck), (left_k), (gone_k): what one pool still sustains on one supply; return its column."""
+    assert fleet.reserve is not None
+    members = np.flatnonzero(mine)
+    rate = fleet.rate_per_s[members]
+    most_lost = rate * fleet.reserve.lost[members]
+    largest, whole = float(most_lost.max()), float(rate @ bounds[members])
+    loss = int(m.columns("loss", 0.0, largest)[0])
+    gone = int(m.columns("gone", 0.0, 1.0, integer=True)[0])
+    left = int(m.columns("left", 0.0, whole)[0])
+    each = np.arange(len(members))
+    m.rows("loss", [(each, loss, 1.0), (each, used[members], -most_lost)], np.zeros(len(each)), np.inf)
+    kept: Terms = [(0, v.x[members], rate), (0, loss, -1.0), (0, gone, largest), (0, left, -1.0)]
+    m.rows("left", kept, 0.0, np.inf)
+    m.rows("gone", [(0, left, 1.0), (0, gone, whole)], -np.inf, whole)
+    return left
+
+
+def _reroute(  # noqa: PLR0913
+    m: ProgramBuilder, fleet: Fleet, v: Served, least_per_s: Floats, supply: int, mine: Bools, left: int
+) -> None:
+    """(survive_ks), (keep_kw), (reroute_ke): the demands that pass the supply find other ways."""
+    touched = {int(fleet.channel_demand[j]) for j, s in enumerate(fleet.channel_supplies) if supply in s}
+    moved = np.flatnonzero(np.isin(fleet.channel_demand, sorted(touched)))
+    kept = m.columns("kept", np.zeros(len(moved)), v.flow_bound[moved])
+    column_of = dict(zip(moved.tolist(), kept.tolist(), strict=True))
+    for s in sorted({s for j in moved.tolist() for s in fleet.channel_supplies[j]}):
+        through = [column_of[j] for j in moved.tolist() if s in fleet.channel_supplies[j]]
+        standing = (fleet.supply_of == s) & ~mine
+        terms: Terms = [(0, v.x[standing], fleet.rate_per_s[standing]), (0, np.array(through), -1.0)]
+        m.rows("survive", [*terms, *([(0, left, 1.0)] if s == supply else [])], 0.0, np.inf)
+    for w in sorted(touched):
+        carried = np.array([column_of[j] for j in moved.tolist() if fleet.channel_demand[j] == w])
+        asked: Terms = [] if v.alpha is None else [(0, v.alpha, -float(fleet.demand_per_s[w]))]
+        least = 0.0 if v.alpha is not None else float(least_per_s[w])
+        m.rows("keep", [(0, carried, 1.0), *asked], least, np.inf)
+    moving = fleet.link_bytes_per_request
+    if moving.n_rows:
+        column = v.f.copy()
+        column[moved] = kept
+        m.rows(
+            "reroute", [(moving.row_of, column[moving.indices], moving.data)], -np.inf, fleet.link_bytes_per_s
+        )
