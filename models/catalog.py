@@ -14,8 +14,10 @@ from models import names
 from models.architecture import ModelSpec
 from models.engine import Engine, LimitTier
 from models.hardware import Device, Source
+from models.periods import Starting
 from models.preset import ModelSummary, decode
 from models.price_book import Price, PriceBook
+from models.start import Start
 
 DATA = Path(__file__).parent / "data"
 
@@ -138,3 +140,14 @@ def model(name: str) -> ModelSpec:
 @cache
 def _preset(file: str) -> ModelSpec:
     return decode(json.loads((DATA / "models" / file).read_text(encoding="utf-8")))
+
+
+def starting(override: Starting | None = None) -> Start:
+    """What a start of a replica takes, by the catalogue where the scenario does not say."""
+    table = _table("starting.json")
+
+    def figure(name: str) -> float:
+        given = getattr(override, name) if override is not None else None
+        return float(table[name]["value"] if given is None else given)
+
+    return Start(load_bytes_per_s_per_device=figure("load_bytes_per_s_per_device"), fixed_s=figure("fixed_s"))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, Le, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
 from models.errors import InvalidInput, TooLarge
 from models.wire import WIRE
@@ -23,12 +23,13 @@ class InterNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """Power of one device of a pool, overriding the catalogue."""
+    """Power of one device of a pool, overriding the catalogue; ``cap`` limits the whole pool."""
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
     idle: Annotated[float, Ge(0), Le(1e6)] | None = None
     peak: Annotated[float, Ge(1e-3), Le(1e6)] | None = None
+    cap: Annotated[float, Ge(1e-3), Le(1e15)] | None = None
 
     def __post_init__(self) -> None:
         if self.idle is not None and self.peak is not None and self.idle > self.peak:
@@ -37,6 +38,22 @@ class Draw:
                 pointer="/idle",
                 hint="Maybe the two are swapped.",
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerLevel:
+    """A lower power or clock setting a replica's devices may run at: a candidate beside the full one.
+
+    ``peak_watt`` of one device at this level; ``compute_frac`` of its peak arithmetic and
+    ``memory_bandwidth_frac`` that are left.
+    """
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    name: Annotated[str, MinLen(1), MaxLen(100)]
+    peak_watt: Annotated[float, Ge(1e-3), Le(1e6)]
+    compute_frac: Annotated[float, Gt(0), Le(1)]
+    memory_bandwidth_frac: Annotated[float, Gt(0), Le(1)] = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +67,17 @@ class Pool:
     nodes: Annotated[int, Ge(1), Le(MAX_DEVICES)] | None
     devices_per_node: Annotated[int, Ge(1), Le(1024)]
     scale_up_domain: Annotated[int, Ge(1), Le(MAX_DEVICES)] | None = None
+    nodes_per_rack: Annotated[int, Ge(1), Le(MAX_DEVICES)] | None = None
     inter_node: InterNode | None = None
     price_usd_per_device_hour: Annotated[float, Ge(0), Le(1e6)] | None = None
     watt: Draw | None = None
+    power_levels: Annotated[tuple[PowerLevel, ...], MaxLen(8)] = ()
+
+    def __post_init__(self) -> None:
+        names = [level.name for level in self.power_levels]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                raise InvalidInput(f"two power levels are named {name!r}", pointer=f"/power_levels/{i}/name")
 
     @property
     def devices(self) -> int | None:

@@ -57,6 +57,7 @@ class Group:
     limits: EngineLimits
     memory_bytes: MemoryBytes
     traffic_share: float
+    power_level: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,25 @@ class Cost:
     usd_per_million_output_tokens: float | None
     watt: float
     joule_per_output_token: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanPeriod:
+    """One period of a day: replicas and starts of every group, in the order of the plan's groups.
+
+    Money and power include what loads for the period; a start is made before the period begins.
+    """
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    name: str
+    hours: float
+    replicas: tuple[int, ...]
+    starts: tuple[int, ...]
+    devices_used: int
+    usd_per_hour: float | None
+    watt: float
+    request_per_s: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +156,11 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One deployment plan."""
+    """One deployment plan.
+
+    Over several periods ``replicas`` of a group is the most at one time, ``devices_used`` the most held at
+    one time, ``cost`` the mean, and ``predicted`` the busiest period of each deployment.
+    """
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
@@ -154,6 +178,7 @@ class Plan:
     evidence: Evidence
     verified: None = None
     explanation: Explanation
+    periods: tuple[PlanPeriod, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +203,24 @@ class Certificate:
     lp_bound: float | None
     lp_duals: Mapping[str, float]
     program_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontierPoint:
+    """One point of a trade-off between two objectives, with a proof of its own.
+
+    No plan has a better first objective with a second one as good as ``level``; null: none was asked.
+    """
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    values: Mapping[str, float]
+    level: float | None
+    status: AnswerStatus
+    bound: float | None
+    gap: float | None
+    plan_id: str
+    certificate: Certificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,3 +279,4 @@ class RankedPlans:
     search: Search
     plans: tuple[Plan, ...] = field(default=())
     infeasibility: Infeasibility | None = None
+    frontier: tuple[FrontierPoint, ...] = ()

@@ -1,5 +1,6 @@
 """The question: models, traffic, SLOs, cluster and objective (``shardwright.scenario/1``)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -8,14 +9,13 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from models.calibration import Calibration
 from models.cluster import Cluster
 from models.errors import InvalidInput, NotBuilt
+from models.objective import CompoundObjective, Objective, ObjectiveName, Weights, levels
+from models.periods import Period, Reserve, Starting
 from models.precision import Precision
 from models.wire import WIRE
 from models.workload import Slo, Workload
 
 Role = Literal["aggregated", "prefill", "decode", "encode", "colocated"]
-ObjectiveName = Literal[
-    "max_goodput", "min_cost", "min_devices", "min_power", "min_ttft", "min_tpot", "min_e2e"
-]
 ROLES: tuple[Role, ...] = ("aggregated", "prefill", "decode")
 """Roles this version plans with; encode and colocated come with the fleet issue."""
 
@@ -54,23 +54,6 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lexicographic:
-    """Objectives in order of importance."""
-
-    __pydantic_config__: ClassVar[Any] = WIRE
-
-    minimize: Annotated[tuple[ObjectiveName, ...], MinLen(1), MaxLen(4)] | None = None
-    pareto: Annotated[tuple[ObjectiveName, ...], MinLen(2), MaxLen(2)] | None = None
-    points: Annotated[int, Ge(2), Le(1000)] = 20
-
-    def __post_init__(self) -> None:
-        if self.pareto is not None:
-            raise NotBuilt("objective.pareto is not built yet", pointer="/pareto")
-        if self.minimize is None:
-            raise InvalidInput("give minimize, a list of objectives", pointer="/minimize")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Caps over the whole cluster."""
 
@@ -79,19 +62,6 @@ class Limits:
     usd_per_hour: Annotated[float, Ge(1e-6), Le(1e12)] | None = None
     watt: Annotated[float, Ge(1e-3), Le(1e15)] | None = None
     devices: Annotated[int, Ge(1), Le(10_000_000)] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reserve:
-    """Capacity kept for the loss of a domain (reserved)."""
-
-    __pydantic_config__: ClassVar[Any] = WIRE
-
-    failure: Literal["device", "node", "rack"] | None = None
-
-    def __post_init__(self) -> None:
-        if self.failure is not None:
-            raise NotBuilt("reserve.failure is not built yet", pointer="/failure")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +101,11 @@ class Scenario:
     mode: Literal["serve", "train"] = "serve"
     deployments: Annotated[tuple[Deployment, ...], MinLen(1), MaxLen(64)]
     cluster: Cluster
-    objective: ObjectiveName | Lexicographic = "max_goodput"
+    objective: Objective = "max_goodput"
     limits: Limits = field(default_factory=Limits)
     reserve: Reserve = field(default_factory=Reserve)
-    periods: Annotated[tuple[dict[str, Any], ...], MaxLen(1000)] = ()
+    periods: Annotated[tuple[Period, ...], MaxLen(200)] = ()
+    starting: Starting = field(default_factory=Starting)
     price_book: str | None = None
     calibration: Calibration | None = None
     options: Options = field(default_factory=Options)
@@ -142,16 +113,41 @@ class Scenario:
     def __post_init__(self) -> None:
         if self.mode == "train":
             raise NotBuilt("mode: train is reserved for training plans", pointer="/mode")
-        if self.periods:
-            raise NotBuilt("periods are not built yet", pointer="/periods")
         names = [d.name for d in self.deployments]
         for i, name in enumerate(names):
             if name in names[:i]:
                 raise InvalidInput(f"two deployments are named {name!r}", pointer=f"/deployments/{i}/name")
+        self._check_periods(names)
+
+    def _check_periods(self, deployments: list[str]) -> None:
+        names = [p.name for p in self.periods]
+        for t, period in enumerate(self.periods):
+            if period.name in names[:t]:
+                raise InvalidInput(f"two periods are named {period.name!r}", pointer=f"/periods/{t}/name")
+            scales = period.rate_scale if isinstance(period.rate_scale, Mapping) else {}
+            for name in scales:
+                if name not in deployments:
+                    raise InvalidInput(
+                        f"no deployment is named {name!r}",
+                        pointer=f"/periods/{t}/rate_scale/{name}",
+                        hint=f"Maybe one of: {', '.join(deployments)}",
+                    )
+        for name in deployments if self.periods else ():
+            if not any(period.scale_of(name) for period in self.periods):
+                raise InvalidInput(
+                    f"{name} has no traffic in any period",
+                    pointer="/periods/0/rate_scale",
+                    hint="Maybe leave the deployment out, or give it a rate_scale above 0.",
+                )
+
+    @property
+    def levels(self) -> tuple[Weights, ...]:
+        """Levels of the objective in order of importance, each a weighted sum of objectives."""
+        return levels(self.objective)
 
     @property
     def objectives(self) -> tuple[ObjectiveName, ...]:
-        """Objectives in order of importance; one unless the scenario asks for a list."""
-        if isinstance(self.objective, Lexicographic):
-            return self.objective.minimize or ()
+        """Every objective that takes part, the most important first."""
+        if isinstance(self.objective, CompoundObjective):
+            return self.objective.names
         return (self.objective,)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from models.objective import LATENCY
 from models.scenario import ROLES, Role, Scenario
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts, enumerate_layouts
@@ -59,7 +60,7 @@ def price_candidates(
             result = alike[speed]
             if result.priced is not None:
                 out.priced.append(replace(result.priced, hand_over=hand_over))
-    if any(name in ("min_ttft", "min_tpot", "min_e2e") for name in scenario.objectives):
+    if any(name in LATENCY for name in scenario.objectives):
         out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]
     return out
 

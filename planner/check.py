@@ -12,8 +12,9 @@ from models.prediction import PredictRow
 from models.scenario import Scenario
 from planner import pipeline
 from planner.candidates import hand_overs
+from planner.columns import gather
 from planner.demand import demands
-from planner.fleet_program import gather, translate
+from planner.fleet_program import translate
 from planner.hand_over import HandOver
 from planner.layouts import Layouts, packing, rules
 from planner.pricing import Priced, price

@@ -3,8 +3,9 @@
 import numpy as np
 
 from models.errors import InvalidInput
+from models.objective import GOODPUT, MONEY
 from models.scenario import Scenario
-from planner.fleet_program import Columns
+from planner.columns import Columns
 from planner.setting import Site
 from planner.traffic import Traffic
 
@@ -17,7 +18,7 @@ def check_sizing(scenario: Scenario) -> None:
     InvalidInput
         ``max_goodput`` with ``nodes: null`` and no cap.
     """
-    if "max_goodput" not in scenario.objectives:
+    if not any(name in GOODPUT for name in scenario.objectives):
         return
     caps = (scenario.limits.usd_per_hour, scenario.limits.watt, scenario.limits.devices)
     for i, pool in enumerate(scenario.cluster.pools):
@@ -37,7 +38,8 @@ def check_prices(scenario: Scenario, sites: list[Site]) -> None:
     InvalidInput
         ``min_cost`` or ``limits.usd_per_hour`` with a pool nobody has priced.
     """
-    if "min_cost" not in scenario.objectives and scenario.limits.usd_per_hour is None:
+    asks_for_money = any(name in MONEY for name in scenario.objectives)
+    if not asks_for_money and scenario.limits.usd_per_hour is None:
         return
     for i, site in enumerate(sites):
         if site.price_usd_per_hour is None:

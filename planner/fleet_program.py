@@ -10,14 +10,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.errors import InvalidInput
+from models.periods import Failure
 from models.scenario import Scenario
+from planner.columns import Columns, joined
+from planner.objectives import objective, offered
 from planner.placement import site_bins
 from planner.pricing import Priced
 from planner.setting import Site
 from planner.traffic import Traffic
-from planner.watts import base_watt, joule_per_request
 from solvers import fleet as program
 from solvers.csr import Csr
+from solvers.fleet_instance import Reserve
 from solvers.tiling import Tiling
 
 SupplyKey = tuple[int, str, str, int, int]
@@ -25,38 +29,11 @@ SupplyKey = tuple[int, str, str, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Candidates of all settings as columns: where each came from and what it holds."""
-
-    priced: tuple[Priced, ...]
-    block: np.ndarray  # index into ``priced``, per column
-    row: np.ndarray  # row within it
-    devices: np.ndarray
-    base_watt: np.ndarray  # of a replica that runs without prompts
-    joule_per_request: np.ndarray
-    usd_per_hour: np.ndarray  # NaN where a device has no price
-    latency_s: dict[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.block)
-
-    def take(self, kept: np.ndarray) -> "Columns":
-        """The chosen columns."""
-        return replace(
-            self,
-            block=self.block[kept],
-            row=self.row[kept],
-            devices=self.devices[kept],
-            base_watt=self.base_watt[kept],
-            joule_per_request=self.joule_per_request[kept],
-            usd_per_hour=self.usd_per_hour[kept],
-            latency_s={name: values[kept] for name, values in self.latency_s.items()},
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Translated:
-    """The program with the meaning of its rows."""
+    """The program with the meaning of its rows.
+
+    Over several ``periods`` rows and columns come once for each, in order; ``columns`` are those of one.
+    """
 
     fleet: program.Fleet
     objectives: tuple[program.Objective, ...]
@@ -64,7 +41,9 @@ class Translated:
     channels: tuple[tuple[SupplyKey, ...], ...]
     supplies: tuple[SupplyKey, ...]
     resources: tuple[str, ...]
+    demands: tuple[str, ...]
     links: tuple[tuple[int, int], ...]
+    periods: tuple[str, ...] = ()
 
     def take(self, kept: np.ndarray) -> "Translated":
         """The program over the chosen columns."""
@@ -85,37 +64,6 @@ class Translated:
         return np.flatnonzero(np.where(n <= domain, (domain % n == 0) & power, n % domain == 0))
 
 
-def gather(priced: list[Priced]) -> Columns:
-    """All candidates side by side."""
-    blocks = [np.full(len(p), i) for i, p in enumerate(priced)]
-    site = [p.setting.site for p in priced]
-    devices = [p.layouts.devices for p in priced]
-    usd = [
-        n * (np.nan if s.price_usd_per_hour is None else s.price_usd_per_hour)
-        for n, s in zip(devices, site, strict=True)
-    ]
-    latency = {
-        m: _joined([p.replica.latency(p.load, p.state, m, "mean") for p in priced])
-        for m in ("ttft_s", "tpot_s", "e2e_s")
-    }
-    return Columns(
-        priced=tuple(priced),
-        block=_joined(blocks).astype(np.int64),
-        row=_joined([np.arange(len(p)) for p in priced]).astype(np.int64),
-        devices=_joined(devices),
-        base_watt=_joined([base_watt(p.setting.site, p.layouts, p.role) for p in priced]),
-        joule_per_request=_joined(
-            [joule_per_request(p.setting.site, p.layouts, p.role, p.replica) for p in priced]
-        ),
-        usd_per_hour=_joined(usd),
-        latency_s=latency,
-    )
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.asarray(p, dtype=float) for p in parts]) if parts else np.zeros(0)
-
-
 def supply_key(priced: Priced) -> SupplyKey:
     """The supply all candidates of one setting and role fill."""
     to_pool = priced.hand_over.to_pool if priced.hand_over else -1
@@ -134,7 +82,7 @@ def translate(
     channels = _channels(supplies)
     names, uses, limit = _resources(scenario, sites, columns)
     links, link_bytes, link_limit = _links(columns, channels)
-    rates = _joined([p.state.rate_per_s for p in columns.priced])
+    rates = joined([p.state.rate_per_s for p in columns.priced])
     fleet = program.Fleet(
         rate_per_s=rates,
         supply_of=supply_of,
@@ -149,11 +97,13 @@ def translate(
         link_bytes_per_s=link_limit,
         tie_break=_plainness(columns),
         tiling=_tiling(sites, columns),
+        reserve=_reserve(scenario, sites, columns),
     )
-    objectives = tuple(_objective(name, columns) for name in scenario.objectives)
+    what = offered(scenario, traffic, demand_per_s)
+    objectives = tuple(objective(weights, columns, what) for weights in scenario.levels)
     return Translated(
         fleet=fleet, objectives=objectives, columns=columns, channels=channels, supplies=supplies,
-        resources=names, links=links,
+        resources=names, demands=tuple(d.name for d in scenario.deployments), links=links,
     )  # fmt: skip
 
 
@@ -171,12 +121,14 @@ def _channels(supplies: tuple[SupplyKey, ...]) -> tuple[tuple[SupplyKey, ...], .
 
 def _identities(columns: Columns) -> np.ndarray:
     """One number per (deployment, role, pool, precision, parallelism)."""
-    rows = np.zeros((len(columns), 10), dtype=np.int64)
+    rows = np.zeros((len(columns), 11), dtype=np.int64)
     for i, p in enumerate(columns.priced):
         mine = columns.block == i
         degrees = [p.layouts.tp, p.layouts.pp, p.layouts.cp, p.layouts.dcp, p.layouts.dp, p.layouts.ep]
         role = ("aggregated", "prefill", "decode").index(p.role)
-        head = [p.setting.deployment_index, role, p.setting.pool_index, p.setting.precision_index]
+        levels = (None, *(level.name for level in p.setting.site.pool.power_levels))
+        power = levels.index(p.setting.site.power_level)
+        head = [p.setting.deployment_index, role, p.setting.pool_index, p.setting.precision_index, power]
         rows[mine] = np.column_stack([*(np.full(len(p), h) for h in head), *degrees])
     _, identity = np.unique(rows, axis=0, return_inverse=True)
     return identity.ravel().astype(np.int64)
@@ -200,6 +152,8 @@ def _resources(
         mine = pool_of == g
         capacity = np.inf if site.capacity is None else float(site.capacity)
         add(f"pool:{site.pool.name}", np.where(mine, columns.devices, 0.0), capacity)
+        if site.pool.watt is not None and site.pool.watt.cap is not None:
+            add(f"watt:{site.pool.name}", np.where(mine, full_watt(columns), 0.0), site.pool.watt.cap)
     caps = scenario.limits
     if caps.devices is not None:
         add("limit:devices", columns.devices, float(caps.devices))
@@ -212,7 +166,7 @@ def _resources(
 
 def full_watt(columns: Columns) -> np.ndarray:
     """Draw of every column at its highest load [W]: what a cap on power has to provide for."""
-    rates = _joined([p.state.rate_per_s for p in columns.priced])
+    rates = joined([p.state.rate_per_s for p in columns.priced])
     watt: np.ndarray = columns.base_watt + columns.joule_per_request * rates
     return watt
 
@@ -239,6 +193,40 @@ def _tiling(sites: list[Site], columns: Columns) -> Tiling | None:
         return None
     pool_of = np.array([p.setting.pool_index for p in columns.priced], dtype=np.int64)[columns.block]
     return Tiling(pool_of=pool_of, size=columns.devices.astype(np.int64), bins=bins)
+
+
+def _reserve(scenario: Scenario, sites: list[Site], columns: Columns) -> Reserve | None:
+    """Replicas of every column that one failed device, node or rack can hold."""
+    failure = scenario.reserve.failure
+    if failure is None:
+        return None
+    domain = np.array([failure_domain(site, failure, g) for g, site in enumerate(sites)], dtype=float)
+    pool_of = np.array([p.setting.pool_index for p in columns.priced], dtype=np.int64)[columns.block]
+    return Reserve(domain_of=pool_of, lost=np.maximum(domain[pool_of] / columns.devices, 1.0))
+
+
+def failure_domain(site: Site, failure: Failure, pool_index: int) -> int:
+    """Devices that fail together.
+
+    Raises
+    ------
+    InvalidInput
+        A rack of a pool that does not say how many nodes share one.
+    """
+    node = site.pool.devices_per_node
+    if failure == "device":
+        return 1
+    if failure == "node":
+        return node
+    if site.pool.nodes_per_rack is not None:
+        return node * site.pool.nodes_per_rack
+    if site.domain > node:
+        return site.domain
+    raise InvalidInput(
+        f"pool {site.pool.name} does not say how many nodes share a rack",
+        pointer=f"/cluster/pools/{pool_index}/nodes_per_rack",
+        hint="Maybe nodes_per_rack: 4, or reserve: {failure: node}.",
+    )
 
 
 def _links(
@@ -269,43 +257,3 @@ def _links(
     bounded = np.isfinite(limit)
     kept = tuple(pair for pair, keep in zip(pairs, bounded, strict=True) if keep)
     return kept, moved[bounded], limit[bounded]
-
-
-def named_duals(duals: dict[str, float], translated: Translated, scenario: Scenario) -> dict[str, float]:
-    """Duals of the relaxation under the names of the scenario: pool:h100, demand:chat, limit:watt."""
-    pools = [p.name for p in scenario.cluster.pools]
-    supplies = [
-        ":".join(
-            [
-                scenario.deployments[m].name,
-                role,
-                *([pools[g]] if g >= 0 else []),
-                *([f"to {pools[h]}"] if h >= 0 else []),
-            ]
-        )
-        for m, role, _, g, h in translated.supplies
-    ]
-    families: dict[str, list[str]] = {
-        "inventory": list(translated.resources),
-        "demand": [f"demand:{d.name}" for d in scenario.deployments],
-        "supply": [f"supply:{name}" for name in supplies],
-        "link": [f"link:{pools[a]}-{pools[b]}" for a, b in translated.links],
-    }
-    named: dict[str, float] = {}
-    for key, value in duals.items():
-        family, _, index = key.rstrip("]").partition("[")
-        known = families.get(family)
-        named[known[int(index)] if known and index else key] = value
-    return named
-
-
-def _objective(name: str, columns: Columns) -> program.Objective:
-    if name == "max_goodput":
-        return program.max_goodput()
-    if name == "min_cost":
-        return program.min_cost(columns.usd_per_hour)
-    if name == "min_devices":
-        return program.min_cost(columns.devices.astype(float))
-    if name == "min_power":
-        return program.min_running(columns.base_watt, columns.joule_per_request)
-    return program.min_latency(columns.latency_s[name.removeprefix("min_") + "_s"])

@@ -7,7 +7,8 @@ import numpy as np
 
 from models.memory import activation_bytes
 from models.plan import EngineLimits, MemoryBytes
-from planner.fleet_program import Columns
+from planner.assignments import Assignment
+from planner.columns import Columns
 from planner.memory_fit import kv_pool_bytes
 from planner.operating_point import Replica
 from planner.pricing import Priced, build_replica, load_range
@@ -18,16 +19,6 @@ METRICS = ("ttft_s", "tpot_s", "e2e_s")
 STATISTICS: tuple[Statistic, ...] = ("mean", 0.5, 0.95, 0.99)
 FULL_LOAD_FRAC = 0.999
 BISECTIONS = 24
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """Replicas of one column in one plan, and the requests they carry together [1/s]."""
-
-    plan: int
-    column: int
-    replicas: int
-    carried_per_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +59,7 @@ def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -
         priced.setting, priced.role, layouts, priced.replica.traffic, budgets, priced.hand_over
     )
     full = priced.load[picked]
-    wanted = np.array([a.carried_per_s / a.replicas for a in assignments])
+    wanted = np.array([a.carried_per_s / a.serving for a in assignments])
     low, _ = load_range(priced.role, layouts)
     load = _load_for_rate(replica, np.minimum(low, full), full, wanted)
     state = replica.state(load)

@@ -51,7 +51,7 @@ def bounded(feasible: Feasible, limit_s: float) -> Feasible:
     return test
 
 
-def _in_time(relaxations: Iterator[Relaxation]) -> list[Relaxation]:
+def in_time(relaxations: Iterator[Relaxation]) -> list[Relaxation]:
     """Relaxations as far as time allows."""
     found: list[Relaxation] = []
     try:
@@ -83,12 +83,12 @@ def explain_missing(
         for role in roles_of(scenario):
             counts.update(candidates.without.get((m, role), {}))
         mine = [
-            *_slo_relaxations(scenario, m, candidates, feasible),
+            *slo_relaxations(scenario, m, candidates, feasible),
             *_memory_relaxation(m, sites, candidates),
         ]
         relaxations += mine
         binding += _binding(scenario.deployments[m], counts, mine)
-    relaxations += _in_time(_device_relaxations(scenario, feasible))
+    relaxations += in_time(device_relaxations(scenario, feasible))
     return Infeasibility(binding=tuple(binding), relaxations=tuple(relaxations))
 
 
@@ -117,7 +117,7 @@ def _binding_text(deployment: Deployment, name: str, count: int) -> str:
     )
 
 
-def _slo_relaxations(
+def slo_relaxations(
     scenario: Scenario, m: int, candidates: Candidates, feasible: Feasible
 ) -> Iterator[Relaxation]:
     """For each limit alone: the value at which a plan exists, found by bisection and confirmed."""
@@ -182,7 +182,7 @@ def _memory_relaxation(m: int, sites: list[Site], candidates: Candidates) -> Ite
         yield Relaxation(change="device.memory_bytes", from_=memory, to=memory + extra, makes_feasible=False)
 
 
-def _device_relaxations(scenario: Scenario, feasible: Feasible) -> Iterator[Relaxation]:
+def device_relaxations(scenario: Scenario, feasible: Feasible) -> Iterator[Relaxation]:
     """More nodes in one pool alone: they admit wider replicas, and more of them."""
     for i, pool in enumerate(scenario.cluster.pools):
         if pool.nodes is None:
@@ -246,7 +246,7 @@ def explain_shortage(
                 Relaxation(change=change, from_=value / per_unit, to=to, makes_feasible=r.slack is not None)
             )
     for m in range(len(scenario.deployments)):
-        relaxations += _in_time(_slo_relaxations(scenario, m, candidates, feasible))
+        relaxations += in_time(slo_relaxations(scenario, m, candidates, feasible))
     binding = [names[c.family, c.index][0] for c in found.binding]
     return Infeasibility(binding=tuple(b for b in binding if b), relaxations=tuple(relaxations))
 

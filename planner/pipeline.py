@@ -14,32 +14,27 @@ from typing import Any
 import numpy as np
 
 from models import codec
-from models.plan import Certificate, Infeasibility, Objective, Plan, RankedPlans, Search
+from models.objective import CompoundObjective, level_name, level_unit
+from models.plan import Infeasibility, Objective, Plan, RankedPlans, Search
 from models.scenario import Scenario
 from planner import certificate_file
 from planner.candidates import Candidates, enumerate_candidates, price_candidates
+from planner.certifying import certify
+from planner.columns import gather
+from planner.day import day_of, over_day
+from planner.day_shortage import explain_day
 from planner.demand import check_prices, check_sizing, demands
-from planner.fleet_program import Translated, gather, named_duals, translate
+from planner.fleet_program import Translated, translate
 from planner.infeasibility import bounded, explain_missing, explain_shortage, without_candidates
 from planner.ranking import rank_plans
 from planner.setting import Site, settings
+from planner.trade_off import told_points, trade_off
 from planner.traffic import Traffic, traffic_of
-from solvers.certificate import certificate
 from solvers.dominance import undominated
 from solvers.ranked import Ranking, k_best
 from solvers.result import Status
 
 Progress = Callable[[str, dict[str, float | None]], None]
-
-OBJECTIVES = {
-    "max_goodput": ("request/s", "max"),
-    "min_cost": ("USD/h", "min"),
-    "min_devices": ("devices", "min"),
-    "min_power": ("W", "min"),
-    "min_ttft": ("s", "min"),
-    "min_tpot": ("s", "min"),
-    "min_e2e": ("s", "min"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +73,12 @@ def plan(
         return _answer(question, clock, infeasibility=why)
     translated, needed = _translate(question)
     tell("solving", {})
-    ranking, plans = _solve(question, translated, limit_s)
+    if isinstance(scenario.objective, CompoundObjective) and scenario.objective.pareto is not None:
+        return _trade_off(question, translated, needed, clock, tell, certificate_path)
+    ranking, plans, translated = _solve(question, translated, limit_s)
     certificate_file.write(ranking, certificate_path, lp_path)
     if ranking.status is Status.INFEASIBLE:
-        roomy, _ = _translate(question, top_k=1, without_limits=True)
-        why = explain_shortage(scenario, roomy, question.candidates, bounded(is_feasible, limit_s), limit_s)
+        why = _shortage(question)
         return _answer(question, clock, ranking=ranking, undominated=needed, infeasibility=why)
     tell("ranking", {"incumbent": _first(plans), "bound": _finite(ranking.bound), "gap": ranking.gap})
     return _answer(question, clock, ranking=ranking, plans=plans, undominated=needed, translated=translated)
@@ -106,7 +102,7 @@ def is_feasible(scenario: Scenario) -> bool:
     question = _price(scenario, _silent)
     if without_candidates(scenario, question.candidates):
         return False
-    translated, _ = _translate(question, top_k=1)
+    translated = over_day(_translate(question, top_k=1)[0], day_of(scenario))
     ranking = k_best(translated.fleet, translated.objectives, k=1, time_limit_s=10.0, gap=0.01)
     return bool(ranking.solutions)
 
@@ -133,7 +129,7 @@ def _translate(
     ``without_limits`` keeps candidates that only a larger cluster or cap could hold.
     """
     scenario = question.scenario
-    columns = gather(question.candidates.priced)
+    columns = gather(question.candidates.priced, scenario.starting)
     demand = demands(scenario, question.traffic, columns)
     whole = translate(scenario, question.sites, question.traffic, demand, columns)
     fleet = whole.fleet
@@ -143,21 +139,59 @@ def _translate(
     return whole.take(kept), len(kept)
 
 
-def _solve(question: Question, translated: Translated, limit_s: float) -> tuple[Ranking, list[Plan]]:
+def _solve(
+    question: Question, translated: Translated, limit_s: float
+) -> tuple[Ranking, list[Plan], Translated]:
     """Best plans; where one cannot be packed on its nodes, again without sizes that do not tile them."""
     scenario = question.scenario
     options = scenario.options
-    ranking = k_best(
-        translated.fleet, translated.objectives, k=options.top_k, time_limit_s=limit_s, gap=options.gap
-    )
-    plans = rank_plans(scenario, question.sites, question.candidates, translated, ranking)
+    day = day_of(scenario)
+    timed = over_day(translated, day)
+    ranking = k_best(timed.fleet, timed.objectives, k=options.top_k, time_limit_s=limit_s, gap=options.gap)
+    plans = rank_plans(scenario, question.sites, question.candidates, timed, ranking, day)
     if plans is None:
-        tiling = translated.take(translated.tiling_columns(question.sites))
+        timed = over_day(translated.take(translated.tiling_columns(question.sites)), day)
         ranking = k_best(
-            tiling.fleet, tiling.objectives, k=options.top_k, time_limit_s=limit_s, gap=options.gap
+            timed.fleet, timed.objectives, k=options.top_k, time_limit_s=limit_s, gap=options.gap
         )
-        plans = rank_plans(scenario, question.sites, question.candidates, tiling, ranking) or []
-    return ranking, plans
+        plans = rank_plans(scenario, question.sites, question.candidates, timed, ranking, day) or []
+    return ranking, plans, timed
+
+
+def _trade_off(  # noqa: PLR0913
+    question: Question, translated: Translated, needed: int, clock: "_Clock", tell: Progress,
+    certificate_path: Path | None,
+) -> RankedPlans:  # fmt: skip
+    """Answer of a trade-off: one plan for every point, in order along it."""
+    scenario = question.scenario
+    day = day_of(scenario)
+    timed = over_day(translated, day)
+    found = trade_off(scenario, timed)
+    first = found[0].ranking
+    if not first.solutions:
+        infeasible = first.status is Status.INFEASIBLE
+        why = _shortage(question) if infeasible else None
+        return _answer(question, clock, ranking=first, undominated=needed, infeasibility=why)
+    tell(
+        "ranking",
+        {"incumbent": first.solutions[0].objective, "bound": _finite(first.bound), "gap": first.gap},
+    )
+    points, plans = told_points(scenario, question.sites, question.candidates, timed, found, day)
+    answer = _answer(question, clock, ranking=first, plans=plans, undominated=needed, translated=timed)
+    proven = all(point.status == "optimal" for point in points)
+    certificate_file.write_frontier([p.ranking for p in found], certificate_path)
+    return replace(answer, status="optimal" if proven else "feasible", frontier=points)
+
+
+def _shortage(question: Question) -> Infeasibility:
+    """Why candidates exist but not enough of them fit."""
+    scenario = question.scenario
+    limit_s = scenario.options.time_limit_s
+    feasible = bounded(is_feasible, limit_s)
+    if scenario.periods:
+        return explain_day(scenario, question.candidates, feasible)
+    roomy, _ = _translate(question, top_k=1, without_limits=True)
+    return explain_shortage(scenario, roomy, question.candidates, feasible, limit_s)
 
 
 def _answer(  # noqa: PLR0913
@@ -165,8 +199,7 @@ def _answer(  # noqa: PLR0913
     undominated: int = 0, infeasibility: Infeasibility | None = None, translated: Translated | None = None,
 ) -> RankedPlans:  # fmt: skip
     scenario, candidates = question.scenario, question.candidates
-    name = scenario.objectives[0]
-    unit, sense = OBJECTIVES[name]
+    name, (unit, sense) = level_name(scenario.levels[0]), level_unit(scenario.levels[0])
     feasible = sum(len(p) for p in candidates.priced)
     dropped = dict(sorted(candidates.dropped.items(), key=lambda kv: -kv[1]))
     if ranking is not None:
@@ -179,10 +212,10 @@ def _answer(  # noqa: PLR0913
         scenario_sha256=codec.sha256(scenario),
         shardwright_version=version("shardwright"),
         status=_status(ranking, infeasibility),
-        objective=Objective(name=name, unit=unit, sense=sense),  # type: ignore[arg-type]
+        objective=Objective(name=name, unit=unit, sense=sense),
         bound=_finite(ranking.bound) if ranking and not infeasibility else None,
         gap=ranking.gap if ranking and plans else None,
-        certificate=_certificate(ranking, translated, scenario) if ranking and translated and plans else None,
+        certificate=certify(ranking, translated, scenario) if ranking and translated and plans else None,
         search=Search(
             candidates=candidates.looked_at, priced=candidates.valid, feasible=feasible,
             undominated=undominated, dropped=dropped, notes=tuple(notes), **clock.read(),
@@ -197,11 +230,6 @@ def _status(ranking: Ranking | None, infeasibility: Infeasibility | None) -> Any
         return "infeasible"
     names = {Status.OPTIMAL: "optimal", Status.FEASIBLE: "feasible", Status.INFEASIBLE: "infeasible"}
     return names.get(ranking.status, "time_limit")
-
-
-def _certificate(ranking: Ranking, translated: Translated, scenario: Scenario) -> Certificate:
-    proof = certificate(ranking, gap=scenario.options.gap)
-    return Certificate(**{**proof, "lp_duals": named_duals(proof["lp_duals"], translated, scenario)})
 
 
 def _finite(value: float) -> float | None:

@@ -6,10 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from models.plan import (
-    Cost,
     Evidence,
     Group,
     Placed,
@@ -18,42 +15,21 @@ from models.plan import (
     SloVerdict,
 )
 from models.scenario import Scenario
-from models.units import HOUR_S
+from planner.assignments import assignments_of
 from planner.bands import error_band_frac, evidence_kind, evidence_level, evidence_sources
 from planner.candidates import Candidates
+from planner.day import Day
 from planner.explanation import explain
 from planner.fleet_program import Translated
-from planner.group_run import METRICS, Assignment, GroupRun, run_groups, statistic_name
-from planner.placement import Want, place
+from planner.group_run import METRICS, GroupRun, run_groups, statistic_name
+from planner.operation import Operation, cost_of, operation_of, placed, told_periods
 from planner.setting import Site
 from planner.traffic import traffic_of
 from planner.why_not import why_not
 from solvers.ranked import RankedSolution, Ranking
 
-IDLE_FRAC = 1e-9
-"""Share of its rate below which a replica carries nothing."""
 NEAR_MISS_FRAC = 0.1
 """A limit missed by less than this share is a near miss."""
-
-
-def assignments_of(plan: int, solution: RankedSolution, translated: Translated) -> list[Assignment]:
-    """Replicas and requests per column: a supply's flow is shared in proportion to capacity."""
-    fleet = translated.fleet
-    capacity = fleet.rate_per_s * solution.x
-    per_supply = np.bincount(fleet.supply_of, weights=capacity, minlength=len(translated.supplies))
-    flow = np.zeros(len(translated.supplies))
-    for j, supplies in enumerate(fleet.channel_supplies):
-        flow[list(supplies)] += solution.flow_per_s[j]
-    carried = solution.carried_per_s
-    if carried is None:
-        share = np.divide(flow, per_supply, out=np.zeros_like(flow), where=per_supply > 0)
-        carried = capacity * share[fleet.supply_of]
-    return [
-        Assignment(plan=plan, column=int(c), replicas=int(solution.x[c]), carried_per_s=float(carried[c]))
-        for c in np.flatnonzero(solution.x)
-        # latency asks for no tie-break on replicas that nobody uses
-        if solution.carried_per_s is None or carried[c] > IDLE_FRAC * fleet.rate_per_s[c]
-    ]
 
 
 def rank_plans(
@@ -62,14 +38,16 @@ def rank_plans(
     candidates: Candidates,
     translated: Translated,
     ranking: Ranking,
+    day: Day | None = None,
 ) -> list[Plan] | None:
     """Plans in the order of the solutions; None when one of them cannot be packed on its nodes."""
-    asked = [a for i, s in enumerate(ranking.solutions) for a in assignments_of(i, s, translated)]
+    asked = [a for i, s in enumerate(ranking.solutions) for a in assignments_of(i, s, translated, day)]
     runs = run_groups(translated.columns, asked)
     plans: list[Plan] = []
     for i, solution in enumerate(ranking.solutions):
         mine = sorted((r for r in runs if r.assignment.plan == i), key=_group_order)
-        plan = _plan(scenario, sites, i, solution, mine)
+        operation = operation_of(translated.columns, mine, day)
+        plan = _plan(scenario, sites, i, solution, mine, operation, day)
         if plan is None:
             return None
         # two solutions may differ in replicas that carry nothing: told once
@@ -88,27 +66,21 @@ def _group_order(run: GroupRun) -> tuple[object, ...]:
             setting.pool_index, -devices, run.assignment.column)  # fmt: skip
 
 
-def _plan(
-    scenario: Scenario, sites: list[Site], rank: int, solution: RankedSolution, runs: list[GroupRun]
-) -> Plan | None:
-    wants = [
-        Want(
-            group=i, pool=r.priced.setting.pool_index, replicas=r.assignment.replicas,
-            devices=int(r.priced.layouts.devices[r.row]),
-        )
-        for i, r in enumerate(runs)
-    ]  # fmt: skip
-    placed = place(sites, wants)
-    if placed is None:
+def _plan(  # noqa: PLR0913
+    scenario: Scenario, sites: list[Site], rank: int, solution: RankedSolution, runs: list[GroupRun],
+    operation: Operation, day: Day | None,
+) -> Plan | None:  # fmt: skip
+    devices_of = placed(sites, runs, operation)
+    if devices_of is None:
         return None
     groups = tuple(_group(r, runs) for r in runs)
-    used = sum(w.replicas * w.devices for w in wants)
+    used = int(operation.held.max())
     predicted = {d.name: _predict(scenario, m, runs) for m, d in enumerate(scenario.deployments)}
     total = sum(s.capacity or 0 for s in sites)
     verdicts = {
         d.name: _verdict(scenario, m, predicted[d.name], runs) for m, d in enumerate(scenario.deployments)
     }
-    cost = _cost(sites, wants, runs, predicted)
+    cost = cost_of(scenario, operation, day, predicted)
     return Plan(
         rank=rank + 1,
         id=_plan_id(scenario, groups),
@@ -118,20 +90,30 @@ def _plan(
         devices_idle=max(total - used, 0) if all(s.capacity is not None for s in sites) else 0,
         groups=groups,
         placement=tuple(
-            Placed(group=g, replica=r, devices=devices) for (g, r), devices in sorted(placed.items())
+            Placed(group=g, replica=r, devices=devices) for (g, r), devices in sorted(devices_of.items())
         ),
         predicted=predicted,
         cost=cost,
         slo=verdicts,
         evidence=_evidence(runs),
         explanation=explain(scenario, sites, runs, predicted, cost, used),
+        periods=told_periods(scenario, operation, day, runs),
     )
 
 
 def _plan_id(scenario: Scenario, groups: tuple[Group, ...]) -> str:
     """Short hash of what is deployed: the same plan has the same id in every answer."""
     what = [
-        [g.deployment, g.role, g.pool, g.replicas, str(g.parallelism), str(g.precision), str(g.limits)]
+        [
+            g.deployment,
+            g.role,
+            g.pool,
+            g.replicas,
+            str(g.parallelism),
+            str(g.precision),
+            str(g.limits),
+            *([g.power_level] if g.power_level else []),
+        ]
         for g in groups
     ]
     text = json.dumps([[d.name, str(d.model)] for d in scenario.deployments] + what)
@@ -141,7 +123,7 @@ def _plan_id(scenario: Scenario, groups: tuple[Group, ...]) -> str:
 def _group(run: GroupRun, runs: list[GroupRun]) -> Group:
     setting, assignment = run.priced.setting, run.assignment
     peers = [
-        r.assignment.carried_per_s
+        r.assignment.weight_per_s
         for r in runs
         if r.priced.role == run.priced.role and r.priced.setting.deployment_index == setting.deployment_index
     ]
@@ -163,7 +145,8 @@ def _group(run: GroupRun, runs: list[GroupRun]) -> Group:
         ),
         limits=run.limits,
         memory_bytes=run.memory,
-        traffic_share=assignment.carried_per_s / max(sum(peers), 1e-300),
+        traffic_share=assignment.weight_per_s / max(sum(peers), 1e-300),
+        power_level=setting.site.power_level,
     )
 
 
@@ -176,8 +159,8 @@ def _predict(scenario: Scenario, deployment: int, runs: list[GroupRun]) -> Predi
     by_role: dict[str, list[GroupRun]] = defaultdict(list)
     for run in mine:
         by_role[run.priced.role].append(run)
-    rate = sum(r.assignment.carried_per_s for r in by_role["aggregated"] + by_role["prefill"])
-    paths = [(r.assignment.carried_per_s, r.latency_s) for r in by_role["aggregated"]]
+    rate = sum(r.assignment.weight_per_s for r in by_role["aggregated"] + by_role["prefill"])
+    paths = [(r.assignment.weight_per_s, r.latency_s) for r in by_role["aggregated"]]
     if by_role["prefill"] and by_role["decode"]:
         paths.append(_pair(by_role["prefill"], by_role["decode"]))
     latency = {m: _mixed([(w, latency[m]) for w, latency in paths]) for m in METRICS}
@@ -192,11 +175,11 @@ def _predict(scenario: Scenario, deployment: int, runs: list[GroupRun]) -> Predi
 
 def _pair(first: list[GroupRun], second: list[GroupRun]) -> tuple[float, dict[str, dict[str, float]]]:
     """Prefill and decode groups as one path: first token from one side, the others from the other."""
-    ttft = _mixed([(r.assignment.carried_per_s, r.latency_s["ttft_s"]) for r in first])
-    tpot = _mixed([(r.assignment.carried_per_s, r.latency_s["tpot_s"]) for r in second])
-    rest = _mixed([(r.assignment.carried_per_s, r.latency_s["e2e_s"]) for r in second])
+    ttft = _mixed([(r.assignment.weight_per_s, r.latency_s["ttft_s"]) for r in first])
+    tpot = _mixed([(r.assignment.weight_per_s, r.latency_s["tpot_s"]) for r in second])
+    rest = _mixed([(r.assignment.weight_per_s, r.latency_s["e2e_s"]) for r in second])
     e2e = {s: ttft[s] + rest[s] for s in ttft}
-    return sum(r.assignment.carried_per_s for r in first), {"ttft_s": ttft, "tpot_s": tpot, "e2e_s": e2e}
+    return sum(r.assignment.weight_per_s for r in first), {"ttft_s": ttft, "tpot_s": tpot, "e2e_s": e2e}
 
 
 def _mixed(parts: list[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
@@ -225,25 +208,6 @@ def _verdict(scenario: Scenario, deployment: int, predicted: Predicted, runs: li
         worst = max(worst, level)
     names = ("met", "near_miss", "missed")
     return SloVerdict(status=names[worst], margins_frac=margins)  # type: ignore[arg-type]
-
-
-def _cost(
-    sites: list[Site], wants: list[Want], runs: list[GroupRun], predicted: Mapping[str, Predicted]
-) -> Cost:
-    prices = [sites[w.pool].price_usd_per_hour for w in wants]
-    usd = (
-        None
-        if any(p is None for p in prices)
-        else sum(w.replicas * w.devices * (p or 0.0) for w, p in zip(wants, prices, strict=True))
-    )
-    watt = sum(r.watt * r.assignment.replicas for r in runs)
-    tokens = sum(p.output_tokens_per_s for p in predicted.values())
-    return Cost(
-        usd_per_hour=usd,
-        usd_per_million_output_tokens=None if usd is None or tokens <= 0 else usd / (tokens * HOUR_S) * 1e6,
-        watt=watt,
-        joule_per_output_token=watt / tokens if tokens > 0 else 0.0,
-    )
 
 
 def _evidence(runs: list[GroupRun]) -> Evidence:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from models import catalog
 from models.architecture import ModelSpec
 from models.calibration import Calibration
-from models.cluster import Pool
+from models.cluster import Pool, PowerLevel
 from models.cost.base import CostSource
 from models.cost.calibrated import calibrated
 from models.cost.registry import COST_SOURCES
@@ -46,6 +46,21 @@ class Site:
     price_usd_per_hour: float | None
     idle_watt: float
     peak_watt: float
+    power_level: str | None = None
+
+    def at(self, level: PowerLevel | None) -> "Site":
+        """The same pool with its devices at a lower power level; None: at full power."""
+        if level is None:
+            return self
+        device = replace(
+            self.device,
+            peak_flop_per_s={k: v * level.compute_frac for k, v in self.device.peak_flop_per_s.items()},
+            memory_bytes_per_s=self.device.memory_bytes_per_s * level.memory_bandwidth_frac,
+        )
+        return replace(
+            self, device=device, power_level=level.name, peak_watt=level.peak_watt,
+            idle_watt=min(self.idle_watt, level.peak_watt),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +203,8 @@ def settings(scenario: Scenario) -> tuple[list[Site], list[ModelSpec], list[Sett
         for m, (deployment, spec) in enumerate(zip(scenario.deployments, specs, strict=True))
         for engine in (catalog.engine(deployment.engine.name),)
         for q, precision in enumerate(precisions_of(deployment, spec))
-        for g, site in enumerate(sites)
+        for g, whole in enumerate(sites)
+        for site in map(whole.at, (None, *whole.pool.power_levels))
         for own in (holding(calibration, site.device, engine.name),)
     ]
     return sites, specs, found

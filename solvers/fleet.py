@@ -28,6 +28,7 @@ Variables   x_c in {0..ub_c}    replicas of c
           sum_{c on s} y_c = sum_{j through s} f_j                 (carried_s)
           y_c <= rate_c x_c                                        (saturation_c)
           objective of an earlier level <= its value               (level_l)
+          another objective <= its cap                             (within_l)
 
 Every column bound ub_c is set: without them the linear relaxation is far weaker. Bins that replicas must not
 cross, failures and periods add rows of their own: :mod:`solvers.tiling`, :mod:`solvers.reserve`,
@@ -48,6 +49,7 @@ from solvers.fleet_bounds import column_bounds as column_bounds
 from solvers.fleet_instance import Fleet as Fleet
 from solvers.objectives import Goal as Goal
 from solvers.objectives import Objective as Objective
+from solvers.objectives import max_attainment as max_attainment
 from solvers.objectives import max_goodput as max_goodput
 from solvers.objectives import min_cost as min_cost
 from solvers.objectives import min_latency as min_latency
@@ -139,14 +141,18 @@ def start(
 
 
 def build(
-    fleet: Fleet, objectives: tuple[Objective, ...], held: tuple[Level, ...] = ()
+    fleet: Fleet,
+    objectives: tuple[Objective, ...],
+    held: tuple[Level, ...] = (),
+    within: tuple[Level, ...] = (),
 ) -> tuple[Program, FleetVariables]:
     """Write the program of the level after the ``held`` ones; after the last comes the tie-break."""
     m, v = start(fleet, objectives)
     hold(m, fleet, v, held)
+    keep_within(m, fleet, v, within)
     objective = next_level(fleet, objectives, len(held))
-    scale = served_multiple(held)
-    return m.finish(objective.sense, terms(fleet, v, objective, scale), name="fleet"), v
+    served = served_per_s(fleet, held)
+    return m.finish(objective.sense, terms(fleet, v, objective, served), name="fleet"), v
 
 
 def next_level(fleet: Fleet, objectives: tuple[Objective, ...], done: int) -> Objective:
@@ -154,9 +160,13 @@ def next_level(fleet: Fleet, objectives: tuple[Objective, ...], done: int) -> Ob
     return objectives[done] if done < len(objectives) else min_cost(fleet.tie_break)
 
 
-def served_multiple(held: tuple[Level, ...]) -> float | None:
+def served_per_s(fleet: Fleet, held: tuple[Level, ...]) -> float | None:
     """Requests per second held by an earlier goodput level, if there is one."""
-    values = [level.value for level in held if level.objective.goal is Goal.MAX_GOODPUT]
+    values = [
+        level.value * (fleet.offered_per_s if level.objective.as_share else 1.0)
+        for level in held
+        if level.objective.goal is Goal.MAX_GOODPUT
+    ]
     return values[0] if values else None
 
 
@@ -168,7 +178,7 @@ def terms(fleet: Fleet, v: FleetVariables, objective: Objective, served_per_s: f
         coefficients[v.on] = objective.starting
     if objective.goal is Goal.MAX_GOODPUT:
         assert v.alpha is not None
-        coefficients[v.alpha] = total
+        coefficients[v.alpha] = 1.0 if objective.as_share else total
     elif objective.goal is Goal.MIN_COST:
         coefficients[v.x] = objective.weight
     elif objective.goal is Goal.MIN_RUNNING:
@@ -186,7 +196,7 @@ def hold(m: ProgramBuilder, fleet: Fleet, v: FleetVariables, held: tuple[Level, 
     if not held:
         return
     coefficients = [
-        terms(fleet, v, level.objective, served_multiple(held[:done])) for done, level in enumerate(held)
+        terms(fleet, v, level.objective, served_per_s(fleet, held[:done])) for done, level in enumerate(held)
     ]
     values = np.array([level.value for level in held])
     slack = np.abs(values) * LEVEL_TOLERANCE
@@ -197,6 +207,21 @@ def hold(m: ProgramBuilder, fleet: Fleet, v: FleetVariables, held: tuple[Level, 
         np.where(largest, values - slack, -np.inf),
         np.where(largest, np.inf, values + slack),
     )
+
+
+def keep_within(m: ProgramBuilder, fleet: Fleet, v: FleetVariables, caps: tuple[Level, ...]) -> None:
+    """(within_l) another objective is no worse than its cap."""
+    for cap in caps:
+        coefficients = terms(fleet, v, cap.objective, None)
+        limit = cap.value + abs(cap.value) * LEVEL_TOLERANCE
+        if cap.objective.goal is Goal.MIN_LATENCY and v.alpha is not None:
+            # a mean over the requests that are served, however many those are
+            coefficients[v.alpha], limit = -limit, 0.0
+        used = np.flatnonzero(coefficients)
+        lb, ub = (-np.inf, limit)
+        if cap.objective.sense is Sense.MAX:
+            lb, ub = (cap.value - abs(cap.value) * LEVEL_TOLERANCE, np.inf)
+        m.rows("within", [(0, used, coefficients[used])], lb, ub)
 
 
 def _inventory(m: ProgramBuilder, fleet: Fleet, v: FleetVariables) -> None:

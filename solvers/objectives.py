@@ -26,7 +26,8 @@ class Objective:
 
     ``coefficient`` is a cost per replica, a latency, or a running cost per request; ``fixed`` a cost per
     replica beside the running cost; ``starting`` a cost per replica that starts [columns]. ``most`` is the
-    multiple of the demand beyond which goodput is worth nothing.
+    multiple of the demand beyond which goodput is worth nothing; ``as_share`` measures goodput as a multiple
+    of the demand instead of requests per second.
     """
 
     goal: Goal
@@ -34,6 +35,7 @@ class Objective:
     fixed: Floats | None = None
     starting: Floats | None = None
     most: float = np.inf
+    as_share: bool = False
 
     @property
     def sense(self) -> Sense:
@@ -69,14 +71,19 @@ class Objective:
         return tuple(a for a in (self.coefficient, self.fixed, self.starting) if a is not None)
 
 
-def max_goodput(most: float = np.inf) -> Objective:
-    """Ask for the largest sustained multiple of the demand, up to ``most``, in requests per second."""
-    return Objective(goal=Goal.MAX_GOODPUT, most=most)
+def max_goodput() -> Objective:
+    """Ask for the largest sustained multiple of the demand, in requests per second."""
+    return Objective(goal=Goal.MAX_GOODPUT)
 
 
-def min_cost(cost: Floats) -> Objective:
-    """Ask for the smallest sum of a cost per replica [columns]."""
-    return Objective(goal=Goal.MIN_COST, coefficient=np.asarray(cost, dtype=np.float64))
+def max_attainment() -> Objective:
+    """Ask for the largest share of every demand that is served within its limits, at most 1."""
+    return Objective(goal=Goal.MAX_GOODPUT, most=1.0, as_share=True)
+
+
+def min_cost(cost: Floats, starting: Floats | None = None) -> Objective:
+    """Ask for the smallest sum of a cost per replica, and one per start where there are periods [columns]."""
+    return Objective(goal=Goal.MIN_COST, coefficient=np.asarray(cost, dtype=np.float64), starting=starting)
 
 
 def min_latency(latency_s: Floats) -> Objective:
@@ -84,10 +91,11 @@ def min_latency(latency_s: Floats) -> Objective:
     return Objective(goal=Goal.MIN_LATENCY, coefficient=np.asarray(latency_s, dtype=np.float64))
 
 
-def min_running(fixed: Floats, per_request: Floats) -> Objective:
+def min_running(fixed: Floats, per_request: Floats, starting: Floats | None = None) -> Objective:
     """Ask for the smallest sum of a cost per replica and a cost per carried request and second [columns]."""
     return Objective(
         goal=Goal.MIN_RUNNING,
         coefficient=np.asarray(per_request, dtype=np.float64),
         fixed=np.asarray(fixed, dtype=np.float64),
+        starting=starting,
     )

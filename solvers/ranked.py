@@ -29,8 +29,9 @@ from solvers.fleet import (
     build,
     column_bounds,
     hold,
+    keep_within,
     next_level,
-    served_multiple,
+    served_per_s,
     start,
     terms,
 )
@@ -118,6 +119,7 @@ def k_best(
     k: int = 1,
     time_limit_s: float = 30.0,
     gap: float = 1e-4,
+    within: tuple[Level, ...] = (),
     backend: Backend | None = None,
 ) -> Ranking:
     """Give the k best plans in order, lexicographic over the objectives and then the tie-break.
@@ -132,11 +134,13 @@ def k_best(
         Limit of the whole call.
     gap
         Relative gap at which a plan counts as optimal.
+    within
+        Other objectives and the values that no plan may exceed.
     backend
         Solver; the default one where None.
     """
-    search = _Search(fleet, objectives, time_limit_s, gap, backend or default_backend())
-    program, _ = build(fleet, objectives)
+    search = _Search(fleet, objectives, time_limit_s, gap, within, backend or default_backend())
+    program, _ = build(fleet, objectives, within=within)
     relaxation = search.backend.solve_lp(program, time_limit_s=search.left_s())
     first = search.next_plan(FIRST_SHARE if k > 1 else 1.0)
     while search.found and len(search.found) < k and not search.finished:
@@ -179,9 +183,11 @@ class _Search:
         objectives: tuple[Objective, ...],
         time_limit_s: float,
         gap: float,
+        within: tuple[Level, ...],
         backend: Backend,
     ) -> None:
         self.fleet, self.objectives, self.gap, self.backend = fleet, objectives, gap, backend
+        self.within = within
         self.time_limit_s, self.started = time_limit_s, time.perf_counter()
         goodput = any(objective.goal is Goal.MAX_GOODPUT for objective in objectives)
         self.bounds = column_bounds(fleet, capped_by_demand=not goodput)
@@ -235,10 +241,11 @@ class _Search:
         fleet, objective = self.fleet, self._objective(len(held))
         m, v = start(fleet, self.objectives, self.bounds)
         hold(m, fleet, v, held)
+        keep_within(m, fleet, v, self.within)
         leave_out = exclude_supersets if self.only_minimal else exclude_same
         for plan in self.found:
             leave_out(m, v.x, fleet, identity_counts(fleet, plan.x), self.largest)
-        obj = terms(fleet, v, objective, served_multiple(held))
+        obj = terms(fleet, v, objective, served_per_s(fleet, held))
         if not held and self.found and self.only_minimal and np.isfinite(self.last_bound):
             self._not_better(m, obj, objective.sense)
         program = m.finish(objective.sense, obj, name="fleet")
@@ -281,7 +288,8 @@ class _Search:
         """Whether the first level sustains anything at all."""
         if held or self.objectives[0].goal is not Goal.MAX_GOODPUT:
             return True
-        return result.objective > SMALLEST_GOODPUT_FRAC * self.fleet.offered_per_s
+        worth = 1.0 if self.objectives[0].as_share else self.fleet.offered_per_s
+        return result.objective > SMALLEST_GOODPUT_FRAC * worth
 
     def _give_up(self, result: Result) -> None:
         """No plan came: change the form of the cut, or stop."""
@@ -296,7 +304,8 @@ class _Search:
         carried = None if v.y is None else result.x[v.y]
         x = np.round(result.x[v.x]).astype(np.int64)
         sustained = None if v.alpha is None else float(result.x[v.alpha])
-        load = served_load(self.fleet, x, result.x[v.f], carried, sustained=sustained)
+        most = min(o.most for o in self.objectives)
+        load = served_load(self.fleet, x, result.x[v.f], carried, sustained=sustained, most=most)
         if v.alpha is None and load.multiple < 1.0 - SHORTFALL:
             # Rounding of the counts lost demand: no answer is better than one that serves too little.
             self.finished, self.failed = True, True
@@ -309,7 +318,7 @@ class _Search:
     def _value(self, objective: Objective, x: Ints, load: ServedLoad) -> float:
         """Measure one objective on the integer counts, not on the solver's numbers."""
         if objective.goal is Goal.MAX_GOODPUT:
-            return min(load.multiple, objective.most) * load.demand_per_s
+            return load.multiple if objective.as_share else load.goodput_per_s
         starting = 0.0
         if objective.starting is not None and self.fleet.switching is not None:
             starting = float(objective.starting @ starts_of(self.fleet.switching, x))

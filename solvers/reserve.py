@@ -2,19 +2,20 @@ r"""What is served survives the loss of any one failure domain (N-1): a device, 
 
 Sets        k in K              failures: a pool g and a supply s with columns C_k on both
             J_k, W_k            demands that pass s, and all their channels
+            l in L_k            levels of loss: the different values of rate_c lost_c over C_k, and 0
 Parameters  lost_c              replicas of column c in one failure domain of its pool, at least 1
             ub_c, rate_c        bound on its count, requests one replica sustains [1/s]
-            D_k, M_k            largest rate_c lost_c; largest sum of rate_c x_c over C_k [1/s]
+            v_kl                requests lost at level l [1/s]; l(c) is the level of column c
+            M_k                 largest sum of rate_c x_c over C_k [1/s]
 Variables   x_c, f_j            of the program this is added to
-            used_c in {0,1}     whether column c has replicas
-            loss_k >= 0         requests lost with the fullest domain [1/s]
+            top_kl in {0,1}     the worst column in use has level l
             gone_k in {0,1}     all that pool g sustains on s is lost
             left_k >= 0         requests that pool g still sustains on s [1/s]
             kept_jk >= 0        requests carried by channel j after failure k [1/s]
 
-    s.t.  x_c <= ub_c used_c                                               (used_c)
-          loss_k >= rate_c lost_c used_c,  c in C_k                        (loss_ck)
-          left_k <= sum_{c in C_k} rate_c x_c - loss_k + D_k gone_k        (left_k)
+    s.t.  sum_l top_kl = 1                                                 (level_k)
+          x_c <= ub_c sum_{l >= l(c)} top_kl,  c in C_k                    (used_kc)
+          left_k <= sum_{c in C_k} rate_c x_c - sum_l v_kl top_kl + max_l v_kl gone_k     (left_k)
           left_k <= M_k (1 - gone_k)                                       (gone_k)
           left_k + sum_{c on s, not in C_k} rate_c x_c >= sum_{j through s} kept_jk       (survive_ks)
           sum_{c on s'} rate_c x_c >= sum_{j through s'} kept_jk           (survive_ks)
@@ -53,31 +54,30 @@ def add_reserve(m: ProgramBuilder, fleet: Fleet, v: Served, bounds: Floats, leas
     if reserve is None:
         return
     counted = bounds > 0
-    used = m.columns("used", np.zeros(fleet.n_columns), 1.0, integer=True)
-    each = np.arange(fleet.n_columns)
-    m.rows("used", [(each, v.x, 1.0), (each, used, -bounds)], -np.inf, np.zeros(len(each)))
     pairs = np.unique(np.column_stack([reserve.domain_of, fleet.supply_of])[counted], axis=0)
     for pool, supply in pairs.tolist():
         mine = counted & (reserve.domain_of == pool) & (fleet.supply_of == supply)
-        left = _left(m, fleet, v, used, bounds, mine)
+        left = _left(m, fleet, v, bounds, mine)
         _reroute(m, fleet, v, least_per_s, int(supply), mine, left)
 
 
-def _left(  # noqa: PLR0913
-    m: ProgramBuilder, fleet: Fleet, v: Served, used: Ints, bounds: Floats, mine: Bools
-) -> int:
-    """(loss_ck), (left_k), (gone_k): what one pool still sustains on one supply; return its column."""
+def _left(m: ProgramBuilder, fleet: Fleet, v: Served, bounds: Floats, mine: Bools) -> int:
+    """(level_k), (used_kc), (left_k), (gone_k): what a pool still sustains on a supply; return its column."""
     assert fleet.reserve is not None
     members = np.flatnonzero(mine)
     rate = fleet.rate_per_s[members]
-    most_lost = rate * fleet.reserve.lost[members]
-    largest, whole = float(most_lost.max()), float(rate @ bounds[members])
-    loss = int(m.columns("loss", 0.0, largest)[0])
+    lost, level = np.unique(rate * fleet.reserve.lost[members], return_inverse=True)
+    largest, whole = float(lost[-1]), float(rate @ bounds[members])
+    # the first level is that of no loss: nothing is in use
+    top = m.columns("top", np.zeros(len(lost) + 1), 1.0, integer=True)
     gone = int(m.columns("gone", 0.0, 1.0, integer=True)[0])
     left = int(m.columns("left", 0.0, whole)[0])
+    m.rows("level", [(0, top, 1.0)], 1.0, 1.0)
     each = np.arange(len(members))
-    m.rows("loss", [(each, loss, 1.0), (each, used[members], -most_lost)], np.zeros(len(each)), np.inf)
-    kept: Terms = [(0, v.x[members], rate), (0, loss, -1.0), (0, gone, largest), (0, left, -1.0)]
+    row, above = np.nonzero(np.arange(len(lost))[None, :] >= level[:, None])
+    used: Terms = [(each, v.x[members], 1.0), (row, top[above + 1], -bounds[members][row])]
+    m.rows("used", used, -np.inf, np.zeros(len(each)))
+    kept: Terms = [(0, v.x[members], rate), (0, top[1:], -lost), (0, gone, largest), (0, left, -1.0)]
     m.rows("left", kept, 0.0, np.inf)
     m.rows("gone", [(0, left, 1.0), (0, gone, whole)], -np.inf, whole)
     return left

@@ -43,7 +43,13 @@ def _fullest_flow(fleet: Fleet, capacity: Floats) -> Floats | None:
 
 
 def served_load(
-    fleet: Fleet, x: Ints, flow_per_s: Floats, carried_per_s: Floats | None, *, sustained: float | None
+    fleet: Fleet,
+    x: Ints,
+    flow_per_s: Floats,
+    carried_per_s: Floats | None,
+    *,
+    sustained: float | None,
+    most: float = np.inf,
 ) -> ServedLoad:
     """Shrink a solver's flows until supplies and links hold exactly, and measure what is served.
 
@@ -60,6 +66,8 @@ def served_load(
     sustained
         Multiple of the demand that the solver found where as much as possible is to be served, else None. The
         flows then follow from the counts where they can; after a failure no more than this is left.
+    most
+        Multiple of the demand beyond which nothing is asked.
     """
     capacity = np.zeros(fleet.n_supplies)
     np.add.at(capacity, fleet.supply_of, fleet.rate_per_s * x)
@@ -80,7 +88,13 @@ def served_load(
     served = np.bincount(fleet.channel_demand, weights=flow, minlength=len(fleet.demand_per_s))
     multiple = float((served / fleet.demand_per_s).min())
     if fleet.reserve is not None and sustained is not None:
+        # more than this would not survive a failure, so no more is promised
         multiple = min(multiple, sustained)
+    if multiple > most:
+        multiple = most
+    if sustained is not None:
+        wanted = np.divide(multiple * fleet.demand_per_s, served, out=np.ones_like(served), where=served > 0)
+        flow = flow * np.minimum(wanted, 1.0)[fleet.channel_demand]
     return ServedLoad(
         flow_per_s=flow,
         carried_per_s=carried_per_s,

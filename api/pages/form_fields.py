@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import get_args
 
 from models import catalog
+from models.objective import ObjectiveName
 from models.precision import KvFormat, WeightFormat
-from models.scenario import ObjectiveName
 
 DEFAULTS: dict[str, str] = {
     "name": "my plan",
@@ -66,9 +66,12 @@ PLACES = (
 PERCENTILES = {"0.5": "p50", "0.9": "p90", "0.95": "p95", "0.99": "p99", "mean": "mean"}
 OBJECTIVES = {
     "max_goodput": "most requests per second within the SLO",
+    "max_attainment": "largest share of this traffic within the SLO",
     "min_cost": "least cost for this traffic",
+    "min_usd_per_million_tokens": "least money per million output tokens",
     "min_devices": "fewest devices for this traffic",
     "min_power": "least power for this traffic",
+    "min_joule_per_token": "least energy per output token",
     "min_ttft": "shortest time to first token",
     "min_tpot": "shortest time per output token",
     "min_e2e": "shortest end-to-end time",

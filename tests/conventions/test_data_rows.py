@@ -29,7 +29,7 @@ def well_sourced(source: Any, kind: Any) -> bool:
 def test_the_tables_are_those_that_are_checked_here() -> None:
     assert TABLES == [
         "devices.json", "distrusted_rows.json", "engines.json", "kernel_efficiency.json", "prices.json",
-        "serving_fit.json",
+        "serving_fit.json", "starting.json",
     ]  # fmt: skip
 
 
@@ -44,6 +44,12 @@ def test_every_field_of_a_device_or_engine_has_a_reference(name: str, rows: str)
         assert set(row["sources"].values()) <= set(references), row["name"]
         used |= set(row["sources"].values())
     assert used == set(references), "references that no row uses"
+
+
+def test_what_a_start_takes_has_sources() -> None:
+    figures = [row for row in table("starting.json").values() if isinstance(row, dict)]
+    assert figures
+    assert all(well_sourced(row["source"], row["kind"]) for row in figures)
 
 
 def test_every_price_has_a_source_and_a_kind() -> None:

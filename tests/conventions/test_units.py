@@ -40,6 +40,12 @@ UNIT_FREE = {
     "mean": "tokens, by the scenario's contract",
     "idle": "watt, named by the object it stands in",
     "peak": "watt, named by the object it stands in",
+    "cap": "watt, named by the object it stands in",
+    "hours": "hours, by the scenario's contract",
+    "rate_scale": "a multiple of the traffic",
+    "weighted": "worth of one unit of each objective",
+    "values": "in the unit of each objective",
+    "level": "in the unit of the second objective",
 }
 """Fields that may lack a unit word, and why."""
 

@@ -14,9 +14,9 @@ from models import catalog
 from models.blocks.registry import FFNS, MIXERS
 from models.cost.registry import COST_SOURCES
 from models.engine import Feature
+from models.objective import OBJECTIVES, ObjectiveName
 from models.precision import WEIGHT_BYTES
-from models.scenario import ObjectiveName, Role
-from planner.pipeline import OBJECTIVES
+from models.scenario import Role
 from solvers.backends.registry import BACKENDS
 from solvers.problems import PROBLEMS
 

@@ -185,11 +185,8 @@ def test_names_are_used_once(key: str) -> None:
     ("pointer", "value"),
     [
         ("/mode", "train"),
-        ("/periods", [{"name": "night"}]),
-        ("/reserve", {"failure": "node"}),
         ("/options/verify", "top1"),
         ("/options/roles", ["encode"]),
-        ("/objective", {"pareto": ["min_cost", "min_ttft"]}),
         ("/deployments/0/workload/arrival", {"trace": {"id": "x"}}),
     ],
 )

@@ -10,8 +10,9 @@ import pytest
 from models.plan import RankedPlans
 from models.scenario import Scenario
 from planner import pipeline
+from planner.columns import gather
 from planner.demand import demands
-from planner.fleet_program import Translated, gather, translate
+from planner.fleet_program import Translated, translate
 from tests.planner.scenes import LLAMA_8B, LLAMA_70B, QWEN_MOE, deployment, pool, scenario
 
 BF16, FP8 = {"weights": "bf16"}, {"weights": "fp8", "kv": "fp8"}

@@ -66,6 +66,7 @@ def fleet_programs() -> list[Program]:
         build(linked, (first,))[0],
         build(linked, (first,), (Level(objective=first, value=2.0),))[0],
         build(linked, (min_latency(np.ones(3)),))[0],
+        build(linked, (first,), within=(Level(objective=min_cost(np.ones(3)), value=2.0),))[0],
     ]
 
 

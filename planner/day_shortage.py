@@ -1,0 +1,60 @@
+"""Why a day cannot be served: which periods fail alone, and the smallest change that helps."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from models.plan import Infeasibility, Relaxation
+from models.scenario import Deployment, Scenario
+from models.workload import Workload
+from planner.candidates import Candidates
+from planner.infeasibility import STEP_FRAC, OutOfTime, device_relaxations, in_time, slo_relaxations
+
+Feasible = Callable[[Scenario], bool]
+
+
+def explain_day(scenario: Scenario, candidates: Candidates, feasible: Feasible) -> Infeasibility:
+    """Periods that no plan serves, and relaxations that were solved for the whole day."""
+    binding: list[str] = []
+    try:
+        alone = [p.name for t, p in enumerate(scenario.periods) if not feasible(at_period(scenario, t))]
+        binding = [f"period {name}: its traffic alone exceeds what the cluster holds" for name in alone]
+        if not alone:
+            binding = ["every period fits alone: what starts finds no free devices beside what still serves"]
+    except OutOfTime:
+        pass
+    relaxations = [*in_time(device_relaxations(scenario, feasible)), *in_time(_traffic(scenario, feasible))]
+    for m in range(len(scenario.deployments)):
+        relaxations += in_time(slo_relaxations(scenario, m, candidates, feasible))
+    return Infeasibility(binding=tuple(binding), relaxations=tuple(relaxations))
+
+
+def at_period(scenario: Scenario, period: int) -> Scenario:
+    """The scenario of one period as a steady state; deployments that are silent in it are left out."""
+    now = scenario.periods[period]
+    kept = tuple(_scaled(d, now.scale_of(d.name)) for d in scenario.deployments if now.scale_of(d.name) > 0)
+    return replace(scenario, deployments=kept, periods=())
+
+
+def _scaled(deployment: Deployment, scale: float) -> Deployment:
+    arrival = deployment.workload.arrival
+    if arrival.rate_per_s is not None:
+        changed = replace(arrival, rate_per_s=arrival.rate_per_s * scale)
+    else:
+        changed = replace(arrival, concurrency=max(round((arrival.concurrency or 1) * scale), 1))
+    workload: Workload = replace(deployment.workload, arrival=changed)
+    return replace(deployment, workload=workload)
+
+
+def _traffic(scenario: Scenario, feasible: Feasible) -> Iterator[Relaxation]:
+    """The largest share of all traffic that can be served."""
+
+    def with_share(share: float) -> Scenario:
+        return replace(scenario, deployments=tuple(_scaled(d, share) for d in scenario.deployments))
+
+    low, high = 0.0, 1.0
+    while high - low > STEP_FRAC:
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if feasible(with_share(middle)) else (low, middle)
+    yield Relaxation(
+        change="deployments.*.workload.arrival", from_=1.0, to=low or None, makes_feasible=low > 0
+    )
