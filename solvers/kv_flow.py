@@ -38,8 +38,6 @@ from solvers.dual_bound import dual_bound
 from solvers.program import Program, Sense
 from solvers.result import Result, Status
 
-LEVEL_TOLERANCE = 1e-12
-"""Relative slack with which the requests of the first level are held in the second."""
 ROUNDING = 1e-11
 """Share of everything asked for or handed over below which a distance to a bound is rounding."""
 NEVER_BINDING = 2.0
@@ -99,7 +97,7 @@ def build(flow: KvFlow, routed_per_s: float | None = None) -> Program:
     )
     if routed_per_s is None:
         return m.finish(Sense.MAX, np.ones(flow.n_paths), name="kv_flow")
-    m.rows("routed", [(0, z, 1.0)], routed_per_s * (1.0 - LEVEL_TOLERANCE), np.inf)
+    m.rows("routed", [(0, z, 1.0)], routed_per_s, np.inf)
     return m.finish(Sense.MIN, flow.path_s, name="kv_flow")
 
 

@@ -13,9 +13,11 @@ from solvers.kv_flow import KvFlow
 from solvers.reading import distinct, mapping, member, number, refuse, sequence, text
 
 NAME = "kv-routing"
+LARGEST = 1e18
+"""Largest figure that is read: sums and products of such figures stay exact enough for a solver."""
 
 _NAME = {"type": "string", "minLength": 1}
-_AMOUNT = {"type": "number", "minimum": 0}
+_AMOUNT = {"type": "number", "minimum": 0, "maximum": LARGEST}
 
 
 def _worker(figure: str, told: str) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def parse(instance: dict[str, Any]) -> KvRouting:
     sinks = _workers(document, "sinks", "capacity_per_s")
     models = tuple(dict.fromkeys(sources.models + sinks.models))
     kv_bytes = mapping(member(document, "kv_bytes", ""), "/kv_bytes")
-    cache = {name: number(member(kv_bytes, name, "/kv_bytes"), f"/kv_bytes/{name}") for name in models}
+    cache = {name: _amount(member(kv_bytes, name, "/kv_bytes"), f"/kv_bytes/{name}") for name in models}
     links, speed = _links(document)
     paths = [_path(row, at, sources, sinks, links) for at, row in _rows(document, "paths")]
     moved = [(e, p, cache[sources.models[path.source]]) for p, path in enumerate(paths) for e in path.links]
@@ -147,7 +149,7 @@ def _workers(document: dict[str, Any], key: str, figure: str) -> _Workers:
     for at, row in _rows(document, key):
         names.append(text(member(row, "name", at), f"{at}/name"))
         models.append(text(member(row, "model", at), f"{at}/model"))
-        figures.append(number(member(row, figure, at), f"{at}/{figure}"))
+        figures.append(_amount(member(row, figure, at), f"{at}/{figure}"))
     return _Workers(
         names=distinct(names, f"/{key}", "name"),
         models=tuple(models),
@@ -159,7 +161,7 @@ def _links(document: dict[str, Any]) -> tuple[tuple[str, ...], Floats]:
     names, speeds = [], []
     for at, row in _rows(document, "links"):
         names.append(text(member(row, "name", at), f"{at}/name"))
-        speeds.append(number(member(row, "bytes_per_s", at), f"{at}/bytes_per_s"))
+        speeds.append(_amount(member(row, "bytes_per_s", at), f"{at}/bytes_per_s"))
     return distinct(names, "/links", "name"), np.array(speeds, dtype=np.float64)
 
 
@@ -175,8 +177,16 @@ def _path(row: dict[str, Any], at: str, sources: _Workers, sinks: _Workers, link
         source=source,
         sink=sink,
         links=tuple(_index(name, f"{at}/links/{i}", links, "a link") for i, name in enumerate(crossed)),
-        seconds=number(member(row, "seconds", at), f"{at}/seconds"),
+        seconds=_amount(member(row, "seconds", at), f"{at}/seconds"),
     )
+
+
+def _amount(value: Any, pointer: str) -> float:
+    """Read a figure from 0 to the largest."""
+    figure = number(value, pointer)
+    if figure > LARGEST:
+        raise refuse(pointer, value, f"at most {LARGEST:g}", "Maybe the unit is another one.")
+    return figure
 
 
 def _index(name: Any, pointer: str, known: tuple[str, ...], kind: str) -> int:
@@ -195,5 +205,5 @@ def _demand(document: dict[str, Any], models: tuple[str, ...], sources: _Workers
         name: float(sum(r for m, r in zip(sources.models, sources.figure_per_s, strict=True) if m == name))
         for name in models
     }
-    asked = [number(given.get(name, emitted[name]), f"/demand_per_s/{name}") for name in models]
+    asked = [_amount(given.get(name, emitted[name]), f"/demand_per_s/{name}") for name in models]
     return np.array(asked, dtype=np.float64)

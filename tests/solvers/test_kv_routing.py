@@ -260,6 +260,7 @@ def changed(key: str, index: int, **changes: Any) -> dict[str, Any]:
         (changed("sources", 0, rate_per_s="4"), "/sources/0/rate_per_s"),
         (changed("sinks", 1, capacity_per_s=float("nan")), "/sinks/1/capacity_per_s"),
         (changed("links", 0, bytes_per_s=-1), "/links/0/bytes_per_s"),
+        (changed("links", 0, bytes_per_s=1e308), "/links/0/bytes_per_s"),
         (changed("paths", 0, to="d1"), "/paths/0/to"),
         (changed("paths", 0, to="nowhere"), "/paths/0/to"),
         (changed("paths", 2, **{"from": 7}), "/paths/2/from"),
