@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from solvers import replica_mix, worker_mix
+from solvers import kv_routing, replica_mix, worker_mix
 from solvers.errors import InvalidInstance
 from solvers.reading import mapping, refuse, sequence
 
@@ -32,6 +32,7 @@ class Problem(Protocol):
 
 
 PROBLEMS: dict[str, Problem] = {
+    kv_routing.NAME: kv_routing,
     replica_mix.NAME: replica_mix,
     worker_mix.NAME: worker_mix,
 }

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from solvers.answer import answer
+from solvers.answer import answer, only_used
 from solvers.backends.registry import default_backend
 from solvers.builder import ProgramBuilder
 from solvers.csr import Csr, Floats
@@ -83,5 +83,5 @@ def solve(problem: ReplicaCovering, *, time_limit_s: float, gap: float) -> dict[
         wall_s=time.perf_counter() - started,
         objective=None if result.x is None else result.objective,
         bound=result.bound,
-        solution={name: round(count) for name, count in zip(problem.ids, counts, strict=True)},
+        solution=only_used({name: round(count) for name, count in zip(problem.ids, counts, strict=True)}),
     )

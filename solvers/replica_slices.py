@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from solvers.answer import answer
+from solvers.answer import answer, only_used
 from solvers.backends.registry import default_backend
 from solvers.builder import ProgramBuilder
 from solvers.csr import Floats
@@ -67,5 +67,5 @@ def solve(problem: ReplicaSlices, *, time_limit_s: float, gap: float) -> dict[st
         wall_s=time.perf_counter() - started,
         objective=None if result.x is None else result.objective,
         bound=result.bound,
-        solution={name: round(count) for name, count in zip(problem.names, counts, strict=True)},
+        solution=only_used({name: round(count) for name, count in zip(problem.names, counts, strict=True)}),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from solvers.answer import answer
+from solvers.answer import answer, only_used
 from solvers.csr import Csr
 from solvers.dominance import undominated
 from solvers.fleet import Fleet, max_goodput
@@ -139,7 +139,7 @@ def solve(problem: WorkerMix, *, time_limit_s: float = 10.0, gap: float = 1e-4) 
         wall_s=time.perf_counter() - started,
         objective=best.objective,
         bound=ranking.bound,
-        solution={problem.ids[c]: int(count) for c, count in zip(needed, best.x, strict=True)},
+        solution=only_used({problem.ids[c]: int(count) for c, count in zip(needed, best.x, strict=True)}),
     )
 
 

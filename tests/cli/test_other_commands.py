@@ -11,6 +11,7 @@ from typer.testing import Result
 
 from api.commands.not_built import COMMANDS
 from api.schemas import DOCUMENTS
+from solvers.problems import PROBLEMS
 from tests.api.sample_answer import EXAMPLE, scenario_document
 
 Run = Callable[..., Result]
@@ -45,7 +46,7 @@ def test_the_catalogue_is_listed(run: Run, kind: str, known: str) -> None:
     assert run("catalog", "animals").exit_code == 2
 
 
-@pytest.mark.parametrize("name", [*DOCUMENTS, "solve.replica-mix", "solve.worker-mix"])
+@pytest.mark.parametrize("name", [*DOCUMENTS, *(f"solve.{problem}" for problem in PROBLEMS)])
 def test_schemas_are_valid_schemas(run: Run, name: str) -> None:
     schema = json.loads(run("schema", name).stdout)
     Draft202012Validator.check_schema(schema)

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from solvers import exclusion, fleet, replica_covering, replica_slices
+from solvers import exclusion, fleet, kv_flow, kv_routing, replica_covering, replica_slices
 from solvers.backends.pulp_cbc import write_lp
 from solvers.csr import Csr
 from solvers.fleet import Level, build, max_goodput, min_cost, min_latency, start
@@ -92,14 +92,27 @@ def slices() -> ReplicaSlices:
     )
 
 
+def one_path() -> kv_flow.KvFlow:
+    return kv_routing.parse(
+        {
+            "sources": [{"name": "p", "model": "m", "rate_per_s": 2}],
+            "sinks": [{"name": "d", "model": "m", "capacity_per_s": 3}],
+            "links": [{"name": "e", "bytes_per_s": 4}],
+            "paths": [{"from": "p", "to": "d", "links": ["e"], "seconds": 1}],
+            "kv_bytes": {"m": 1},
+        }
+    ).flow
+
+
 @pytest.mark.parametrize(
     ("module", "programs"),
     [
         (fleet, fleet_programs()),
         (replica_covering, [replica_covering.build(covering())]),
         (replica_slices, [replica_slices.build(slices())]),
+        (kv_flow, [kv_flow.build(one_path()), kv_flow.build(one_path(), 1.0)]),
     ],
-    ids=["fleet", "replica_covering", "replica_slices"],
+    ids=["fleet", "replica_covering", "replica_slices", "kv_flow"],
 )
 def test_docstring_and_program_name_the_same_things(module: ModuleType, programs: list[Program]) -> None:
     assert documented(module) == built(*programs)
