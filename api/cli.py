@@ -20,6 +20,7 @@ from api.commands import (
     schema,
     serve,
     solve,
+    what_if,
 )
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ def root(
 app.command("plan")(plan.command)
 app.command("predict")(predict.command)
 app.command("check")(check.command)
+app.command("what-if")(what_if.command)
 app.command("accuracy")(accuracy.command)
 app.command("calibrate")(calibrate.command)
 app.command("measure")(measure.measure)

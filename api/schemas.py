@@ -27,6 +27,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "predict-row": _of("models.prediction", "PredictRow"),
     "prediction": _of("models.prediction", "Prediction"),
     "check": _of("models.check", "CheckAnswer"),
+    "what-if": _of("models.what_if", "WhatIfAnswer"),
     "calibration": _of("models.calibration", "Calibration"),
 }
 

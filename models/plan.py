@@ -224,6 +224,21 @@ class FrontierPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """What a change brings, from solving again; ``bound`` is that of the second solve."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    change: str
+    from_: float
+    to: float
+    objective_value: float
+    bound: float
+    proven: bool
+    statement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """What was looked at, what was dropped under which name, and how long it took."""
 
@@ -280,3 +295,4 @@ class RankedPlans:
     plans: tuple[Plan, ...] = field(default=())
     infeasibility: Infeasibility | None = None
     frontier: tuple[FrontierPoint, ...] = ()
+    sensitivities: tuple[Sensitivity, ...] = ()

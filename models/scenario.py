@@ -77,6 +77,7 @@ class Options:
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
     verify: Literal["none", "top1", "top_k"] = "none"
     slo_confidence: Literal["point", "band"] = "point"
+    sensitivity: bool = False
 
     def __post_init__(self) -> None:
         if self.verify != "none":

@@ -15,7 +15,7 @@ import numpy as np
 
 from models import codec
 from models.objective import CompoundObjective, level_name, level_unit
-from models.plan import Infeasibility, Objective, Plan, RankedPlans, Search
+from models.plan import Infeasibility, Objective, Plan, RankedPlans, Search, Sensitivity
 from models.scenario import Scenario
 from planner import certificate_file
 from planner.candidates import Candidates, enumerate_candidates, price_candidates
@@ -27,6 +27,7 @@ from planner.demand import check_prices, check_sizing, demands
 from planner.fleet_program import Translated, translate
 from planner.infeasibility import bounded, explain_missing, explain_shortage, without_candidates
 from planner.ranking import rank_plans
+from planner.sensitivity import sensitivities
 from planner.setting import Site, settings
 from planner.trade_off import told_points, trade_off
 from planner.traffic import Traffic, traffic_of
@@ -81,7 +82,10 @@ def plan(
         why = _shortage(question)
         return _answer(question, clock, ranking=ranking, undominated=needed, infeasibility=why)
     tell("ranking", {"incumbent": _first(plans), "bound": _finite(ranking.bound), "gap": ranking.gap})
-    return _answer(question, clock, ranking=ranking, plans=plans, undominated=needed, translated=translated)
+    answer = _answer(question, clock, ranking=ranking, plans=plans, undominated=needed, translated=translated)
+    if scenario.options.sensitivity:
+        return replace(answer, sensitivities=_sensitivities(question, ranking, answer.objective.unit))
+    return answer
 
 
 def validate(scenario: Scenario) -> None:
@@ -156,6 +160,19 @@ def _solve(
         )
         plans = rank_plans(scenario, question.sites, question.candidates, timed, ranking, day) or []
     return ranking, plans, timed
+
+
+def _sensitivities(question: Question, best: Ranking, unit: str) -> tuple[Sensitivity, ...]:
+    """What more of each pool would bring, over the same candidates."""
+    scenario = question.scenario
+    options = scenario.options
+
+    def solve(sites: list[Site]) -> Ranking:
+        larger, _ = _translate(replace(question, sites=sites), top_k=1)
+        timed = over_day(larger, day_of(scenario))
+        return k_best(timed.fleet, timed.objectives, k=1, time_limit_s=options.time_limit_s, gap=options.gap)
+
+    return sensitivities(question.sites, best, unit, solve)
 
 
 def _trade_off(  # noqa: PLR0913

@@ -23,7 +23,7 @@ Format = Literal["table", "json"]
 
 
 @ends_cleanly
-def command(
+def command(  # noqa: PLR0913
     scenarios: Annotated[
         list[str], typer.Argument(help="Scenario files (YAML or JSON); - reads standard input.")
     ],
@@ -37,6 +37,9 @@ def command(
     certificate: Annotated[
         Path | None, typer.Option(help="Also write the program and what proves its bound (one scenario).")
     ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Also solve again with one device and one node more of each pool.")
+    ] = False,
     calibration: Annotated[
         str | None, typer.Option(metavar="FILE", help="Calibration to use instead of the scenario's own.")
     ] = None,
@@ -50,7 +53,7 @@ def command(
     asked = {"certificate_path": certificate, "lp_path": write_lp}
     extra = {name: path for name, path in asked.items() if path is not None}
     _check_names(scenarios, out, extra)
-    changes = _changes(top, calibration)
+    changes = _changes(top, calibration, why=why)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     codes = []
@@ -78,13 +81,15 @@ def solve_file(name: str, changes: "Changes", report: "Report", extra: dict[str,
     return pipeline.plan(scenario, on_progress=report, **extra)
 
 
-def _changes(top: int | None, calibration: str | None) -> "Changes":
+def _changes(top: int | None, calibration: str | None, *, why: bool) -> "Changes":
     """What the options replace in every scenario; a calibration is read before anything is solved."""
     from dataclasses import replace
 
     changes: Changes = []
     if top is not None:
         changes.append(lambda s: replace(s, options=replace(s.options, top_k=top)))
+    if why:
+        changes.append(lambda s: replace(s, options=replace(s.options, sensitivity=True)))
     if calibration is not None:
         read = read_calibration(calibration)
         changes.append(lambda s: replace(s, calibration=read))

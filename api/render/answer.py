@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from api.render.beside_plans import frontier_table, period_table, sensitivity_lines
 from api.render.infeasible import infeasible_lines
 from api.render.plan_table import plan_table, shared_place
 from api.render.quantities import percent
@@ -54,6 +55,12 @@ def print_answer(answer: RankedPlans, console: Console) -> None:
         console.print(plan_table(answer))
         if place := shared_place(answer):
             console.print(escape(f"All groups: {place}"))
+    if answer.frontier:
+        console.print("\n[bold]Trade-off[/bold]")
+        console.print(frontier_table(answer))
+    if answer.plans and answer.plans[0].periods:
+        console.print("\n[bold]Plan 1 over the day[/bold]  (+n: replicas that start for the period)")
+        console.print(period_table(answer.plans[0]))
     if answer.infeasibility is not None:
         console.print("\n".join(escape(line) for line in infeasible_lines(answer.infeasibility)))
     for line in _reasons(answer):
@@ -73,6 +80,7 @@ def _reasons(answer: RankedPlans) -> Iterator[str]:
         yield from (f"  binding {reason}" for reason in best.explanation.binding)
         yield from (f"  why not {reason}" for reason in best.explanation.why_not)
         yield from (f"  warning {text}" for text in best.explanation.warnings)
+        yield from sensitivity_lines(answer)
         yield f"Evidence: {best.evidence.kind}{_band_words(best.evidence.error_band_frac)}"
     seen = {verdict.status for plan in answer.plans for verdict in plan.slo.values()}
     yield from (f"SLO:      {words}" for status, words in MEANINGS.items() if status in seen)

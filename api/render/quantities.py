@@ -9,7 +9,7 @@ def duration(seconds: float | None) -> str:
     """Seconds, or milliseconds below one second."""
     if seconds is None:
         return NOTHING
-    if abs(seconds) >= 1:
+    if abs(seconds) >= 0.9995:
         return f"{seconds:.2f} s" if abs(seconds) < 100 else f"{seconds:,.0f} s"
     return f"{seconds / MS:.3g} ms"
 

@@ -1,17 +1,26 @@
 """Ranked plans by id, each with the job and the revisions it came from."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
 
-from api.openapi import problems
+from api.json_body import JsonObject, only_keys
+from api.openapi import BODY_PROBLEMS, json_body, problems
 from api.paging import DEFAULT_LIMIT, Limit, PlanCursor, page_body
 from api.problems import not_found
 from api.services import Services, Wired
 from db.answers import AnswerRepository
 from db.jobs import JobRepository
 from db.records import Job, StoredPlan
+from models import codec
+from models.scenario import Scenario
+from models.what_if import Changes
 
+_CHANGES = json_body(
+    "Fields of the scenario, named as in relaxations, and their new values.",
+    {"changes": [{"change": "slo.chat.ttft_s.limit_s", "to": 2.3}]},
+)
 router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
 
@@ -35,6 +44,26 @@ def get(services: Wired, plan_id: str) -> dict[str, Any]:
         "plan": plan.body,
         "links": {"self": f"/v1/plans/{plan.id}", "job": f"/v1/plan-jobs/{job.id}"},
     }
+
+
+@router.post(
+    "/{plan_id}:what-if",
+    operation_id="what_if",
+    openapi_extra=_CHANGES,
+    responses={**BODY_PROBLEMS, **problems(404, 422)},
+)
+def what_if(services: Wired, plan_id: str, request: JsonObject) -> dict[str, Any]:
+    """Solve the plan's scenario again with changes and tell the difference; both sides are proven."""
+    from planner.what_if import what_if
+
+    only_keys(request, {"changes"}, set())
+    _, job = find(services, plan_id)
+    changes = codec.from_plain(Changes, request).changes
+    scenario = codec.from_plain(Scenario, job.scenario)
+    limit_s = min(scenario.options.time_limit_s, services.settings.check_time_limit_s)
+    bounded = replace(scenario, options=replace(scenario.options, time_limit_s=limit_s))
+    plain: dict[str, Any] = codec.to_plain(what_if(bounded, changes))
+    return plain
 
 
 def find(services: Services, plan_id: str) -> tuple[StoredPlan, Job]:
