@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from solvers.csr import Csr, Floats, Ints
+from solvers.csr import Bools, Csr, Floats, Ints
 from solvers.program import Program, Sense
 from solvers.result import Status
 from solvers.scaling import scaled
@@ -41,6 +41,20 @@ class Vertex:
     multipliers: Floats
     fractional: Ints
     at: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Basis:
+    """Where columns and row activities lie at a vertex of the scaled program [columns + rows].
+
+    ``basic`` lists the basic ones; ``on_bound`` tells those on a bound that may still leave it, ``at_upper``
+    which bound that is; ``value`` is where they are.
+    """
+
+    basic: Ints
+    on_bound: Bools
+    at_upper: Bools
+    value: Floats
 
 
 class BoxRelaxation:
@@ -104,6 +118,25 @@ class BoxRelaxation:
             multipliers=self._scaling.unscaled_row_duals(prices),
             fractional=loose[broken],
             at=x[broken],
+        )
+
+    @property
+    def scaled_program(self) -> Program:
+        """The program that is solved; integer columns are as they were."""
+        return self._small
+
+    def basis(self) -> Basis:
+        """Give the basis of the last vertex."""
+        from ortools.linear_solver import pywraplp
+
+        status = np.array([entry.basis_status() for entry in (*self._columns, *self._rows)], dtype=np.int64)
+        x = np.array([column.solution_value() for column in self._columns])
+        at_upper = status == pywraplp.Solver.AT_UPPER_BOUND
+        return Basis(
+            basic=np.flatnonzero(status == pywraplp.Solver.BASIC),
+            on_bound=at_upper | (status == pywraplp.Solver.AT_LOWER_BOUND),
+            at_upper=at_upper,
+            value=np.append(x, self._small.rows.dot(x)),
         )
 
 

@@ -41,18 +41,35 @@ class Node:
 class StrongBranching:
     """Chooses columns by trial; remembers what each gained per unit of its fraction."""
 
-    def __init__(self, relaxation: BoxRelaxation, n_cols: int, sign: float) -> None:
-        self._relaxation, self._sign = relaxation, sign
-        self._gain, self._count = np.zeros((2, n_cols)), np.zeros((2, n_cols))
+    def __init__(self, sign: float) -> None:
+        self._sign = sign
+        self._gain, self._count = np.zeros((2, 0)), np.zeros((2, 0))
 
-    def choose(self, node: Node, goal: float, *, time_limit_s: float) -> tuple[int, int]:
-        """Column and the largest value of its lower side; ``goal`` is a bound as a minimisation."""
-        best, chosen, misses = (math.inf, math.inf), -1, 0
+    def choose(
+        self, relaxation: BoxRelaxation, node: Node, goal: float, *, n_known: int, time_limit_s: float
+    ) -> tuple[int, int]:
+        """Give a column and the largest value of its lower side.
+
+        Parameters
+        ----------
+        relaxation, node
+            Solver and node, over the same columns.
+        goal
+            Bound at which a side needs no more branching, as a minimisation.
+        n_known
+            Columns from this one on are only on trial: of equals, one that is known is taken.
+        time_limit_s
+            Limit of one relaxation.
+        """
+        self._relaxation, self._n_known = relaxation, n_known
+        missing = np.zeros((2, max(len(node.lb) - self._gain.shape[1], 0)))
+        self._gain, self._count = np.hstack((self._gain, missing)), np.hstack((self._count, missing))
+        best, chosen, misses = (math.inf, True, math.inf), -1, 0
         for place in self._order(node.vertex).tolist():
             column, at = int(node.vertex.fractional[place]), float(node.vertex.at[place])
             gains = self._try(node, column, at, time_limit_s)
             exponent = leaves_exponent(*(_share(gain, goal - node.bound) for gain in gains))
-            score = (exponent, abs(at - math.floor(at) - 0.5))
+            score = (exponent, column >= n_known, abs(at - math.floor(at) - 0.5))
             misses += 1
             if score < best:
                 best, chosen, misses = score, place, 0
@@ -79,7 +96,7 @@ class StrongBranching:
             value = self._relaxation.value(lb, ub, time_limit_s=time_limit_s)
             gain = 0.0 if value is None else max(self._sign * value - self._sign * node.vertex.value, 0.0)
             gains.append(gain)
-            if math.isfinite(gain):
+            if math.isfinite(gain) and column < self._n_known:
                 moved = at - at_most if side == 0 else at_most + 1 - at
                 self._gain[side, column] += gain / moved
                 self._count[side, column] += 1

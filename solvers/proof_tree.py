@@ -1,6 +1,7 @@
 r"""A branch and bound that leaves its proof: a tree whose leaves bound the whole program, solver unseen.
 
-Sets        v in V              nodes; each inner one splits its box at an integer column
+Sets        v in V              nodes; each inner one splits its box at an integer column: one of the program or
+                                a sum s_g of its columns (see ``integer_sums``)
             l in L              leaves
 Parameters  lb_l, ub_l          box of l: the bounds of the program, cut along the way from the root
             y_l                 multipliers of the rows, one vector per leaf
@@ -21,83 +22,22 @@ import heapq
 import math
 import time
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any
 
 import numpy as np
 
 from solvers.box_relaxation import BoxRelaxation, Vertex, elastic
 from solvers.branching import Node, StrongBranching
-from solvers.csr import Floats, Ints
+from solvers.csr import Floats
 from solvers.dual_bound import dual_bound
+from solvers.integer_sums import IntegerSum, with_sums
 from solvers.program import Program, Sense
+from solvers.proof_nodes import Branch, Leaf, LeafKind, ProofTree
+from solvers.split_sums import split_sums
 
-
-class LeafKind(StrEnum):
-    """What the multipliers of a leaf prove: a bound, or that its box holds no point."""
-
-    BOUND = "bound"
-    INFEASIBLE = "infeasible"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Leaf:
-    """A box with the multipliers that settle it [rows], and the bound they prove; infinite where empty."""
-
-    kind: LeafKind
-    multipliers: Floats
-    bound: float
-
-    def document(self) -> dict[str, Any]:
-        """Kind and multipliers as [row, value] pairs for JSON, zeros left out."""
-        used = np.flatnonzero(self.multipliers)
-        pairs = [[int(i), float(self.multipliers[i])] for i in used]
-        return {"kind": str(self.kind), "multipliers": pairs}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
-    """A split of a box: node ``below`` has x_column <= at_most, node ``above`` x_column >= at_most + 1."""
-
-    column: int
-    at_most: int
-    below: int
-    above: int
-
-    def document(self) -> dict[str, Any]:
-        """Give the split as a plain object for JSON."""
-        return {"column": self.column, "at_most": self.at_most, "below": self.below, "above": self.above}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ProofTree:
-    """Nodes, the root first, and what they prove together.
-
-    ``bound`` holds for every point of the program, infinite where there is none; ``complete`` tells whether
-    it meets the target.
-    """
-
-    nodes: tuple[Branch | Leaf, ...]
-    bound: float
-    complete: bool
-    wall_s: float
-
-    @property
-    def leaves(self) -> tuple[Leaf, ...]:
-        """Leaves, in the order of their nodes."""
-        return tuple(node for node in self.nodes if isinstance(node, Leaf))
-
-    def document(self) -> dict[str, Any]:
-        """Give the tree as plain lists for JSON; the bound is null where no leaf needs one or none has it."""
-        nodes, leaves = [], []
-        for node in self.nodes:
-            if isinstance(node, Branch):
-                nodes.append(node.document())
-            else:
-                nodes.append({"leaf": len(leaves)})
-                leaves.append(node.document())
-        bound = self.bound if math.isfinite(self.bound) else None
-        return {"bound": bound, "nodes": nodes, "leaves": leaves}
+MAX_SUMS = 100
+"""Sums a tree may add unless asked otherwise: each is a column and a row for every later relaxation."""
+TRIED_SUMS = 5
+"""New sums tried at a node."""
 
 
 def prove(
@@ -107,6 +47,7 @@ def prove(
     incumbent: Floats | None = None,
     time_limit_s: float,
     max_leaves: int,
+    max_sums: int = MAX_SUMS,
 ) -> ProofTree:
     """Prove that no point of a program is better than a target, or as much of it as the limits allow.
 
@@ -120,17 +61,18 @@ def prove(
         A known point: no work is spent on bounds beyond its value [columns].
     time_limit_s, max_leaves
         Limits of the search; the tree is valid at either.
+    max_sums
+        Sums that may be added to the program; with 0 the tree branches on its own columns only.
     """
-    search = _Search(program, target, incumbent, time_limit_s)
-    search.start()
-    while search.is_open and search.n_leaves < max_leaves and search.left_s() > 0:
-        search.split()
-    return search.tree()
+    return _Search(program, target, incumbent, max_sums).run(time_limit_s, max_leaves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Open:
-    """A node that may be split: its box, its vertex where known, and its multipliers."""
+    """A node that may be split: box, bound, the multipliers that prove it, the vertex where there is one.
+
+    Sums that came later are missing at the end of its arrays: nothing was asked of them here.
+    """
 
     index: int
     lb: Floats
@@ -143,39 +85,41 @@ class _Open:
 class _Search:
     """State of one call. Bounds in here are those of a minimisation."""
 
-    def __init__(
-        self, program: Program, target: float, incumbent: Floats | None, time_limit_s: float
-    ) -> None:
-        self.program, self.target = program, target
+    def __init__(self, program: Program, target: float, incumbent: Floats | None, max_sums: int) -> None:
+        self.own, self.target, self.max_sums = program, target, max_sums
         self.sign = 1.0 if program.sense is Sense.MIN else -1.0
         self.goal = self.sign * target
         if incumbent is not None and program.is_feasible(incumbent):
             self.goal = min(self.goal, self.sign * program.objective(incumbent))
-        self.time_limit_s, self.started = time_limit_s, time.perf_counter()
-        self.relaxation = BoxRelaxation(program)
-        self.branching = StrongBranching(self.relaxation, program.n_cols, self.sign)
-        self.empty = replace(program, sense=Sense.MIN, obj=np.zeros(program.n_cols), obj_offset=0.0)
-        self.elastic: tuple[Program, BoxRelaxation] | None = None
+        self.branching = StrongBranching(self.sign)
         self.nodes: list[Branch | Leaf | None] = []
         self.n_leaves = 0
         self.heap: list[tuple[float, int, _Open]] = []
+        self._adopt(())
 
-    def left_s(self) -> float:
-        return max(self.time_limit_s - (time.perf_counter() - self.started), 0.0)
+    def _adopt(self, sums: tuple[IntegerSum, ...]) -> None:
+        """Go on with these sums; earlier ones keep their places."""
+        self.sums, self.program = sums, with_sums(self.own, sums)
+        self.relaxation = BoxRelaxation(self.program)
+        self.empty = replace(self.program, sense=Sense.MIN, obj=np.zeros(self.program.n_cols), obj_offset=0.0)
+        self.elastic: tuple[Program, BoxRelaxation] | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether some node still keeps the bound below the goal."""
-        return bool(self.heap) and self.heap[0][0] < self.goal
-
-    def start(self) -> None:
+    def run(self, time_limit_s: float, max_leaves: int) -> ProofTree:
+        """Split the worst node until the goal is met or a limit is."""
+        started = time.perf_counter()
+        self.until = started + time_limit_s
         nothing = np.zeros(self.program.n_rows)
-        bound = self._bound(nothing, self.program.lb, self.program.ub)
-        self._add(self.program.lb, self.program.ub, nothing, bound)
+        lb, ub = self.program.lb, self.program.ub
+        self._add(lb, ub, nothing, self._bound(nothing, lb, ub))
+        while self.heap and self.heap[0][0] < self.goal and self.n_leaves < max_leaves and self._left_s() > 0:
+            self._split(heapq.heappop(self.heap)[2])
+        return self._tree(started)
 
-    def split(self) -> None:
-        """Replace the open node of the worst bound by its two sides."""
-        _, _, node = heapq.heappop(self.heap)
+    def _left_s(self) -> float:
+        return max(self.until - time.perf_counter(), 0.0)
+
+    def _split(self, node: _Open) -> None:
+        """Replace an open node by its two sides."""
         chosen = self._choose(node)
         if chosen is None:
             # Every integer is settled: more branching proves nothing, nor does a bound beyond this one.
@@ -183,36 +127,74 @@ class _Search:
             self.goal = min(self.goal, node.bound)
             return
         column, at_most = chosen
-        below, above = node.ub.copy(), node.lb.copy()
+        lb, ub = self._box(self.program, node)
+        below, above = ub.copy(), lb.copy()
         below[column], above[column] = at_most, at_most + 1
         self.n_leaves -= 1
+        multipliers = _padded(node.multipliers, np.zeros(self.program.n_rows))
         self.nodes[node.index] = Branch(
             column=column,
             at_most=at_most,
-            below=self._add(node.lb, below, node.multipliers, node.bound),
-            above=self._add(above, node.ub, node.multipliers, node.bound),
+            below=self._add(lb, below, multipliers, node.bound),
+            above=self._add(above, ub, multipliers, node.bound),
         )
+
+    def _box(self, program: Program, node: _Open) -> tuple[Floats, Floats]:
+        """Box of a node in the columns of a program."""
+        return _padded(node.lb, program.lb), _padded(node.ub, program.ub)
 
     def _choose(self, node: _Open) -> tuple[int, int] | None:
         """Column to split at and the largest value of its lower side; None where all are settled."""
-        if node.vertex is not None:
-            if not len(node.vertex.fractional):
-                return None
-            box = Node(lb=node.lb, ub=node.ub, vertex=node.vertex, bound=node.bound)
-            return self.branching.choose(box, self.goal, time_limit_s=self.left_s())
-        # The relaxation has no vertex and its emptiness no proof: halve the widest column.
-        width = np.where(self.program.integer, node.ub - node.lb, 0.0)
-        column = int(np.argmax(width)) if len(width) else 0
-        if not len(width) or width[column] < 1 or not np.isfinite(width[column]):
+        if node.vertex is None:
+            return self._halved(node)
+        if not len(node.vertex.fractional):
             return None
-        return column, math.floor((node.lb[column] + node.ub[column] - 1) / 2)
+        known = self.program.n_cols
+        tried, vertex = self._tried(node), None
+        if tried:
+            program = with_sums(self.own, (*self.sums, *tried))
+            relaxation = BoxRelaxation(program)
+            vertex = relaxation.vertex(*self._box(program, node), time_limit_s=self._left_s())
+        if vertex is None or not len(vertex.fractional):
+            program, relaxation, vertex = self.program, self.relaxation, node.vertex
+        lb, ub = self._box(program, node)
+        column, at_most = self.branching.choose(
+            relaxation,
+            Node(lb=lb, ub=ub, vertex=vertex, bound=node.bound),
+            self.goal,
+            n_known=known,
+            time_limit_s=self._left_s(),
+        )
+        if column < known:
+            return column, at_most
+        self._adopt((*self.sums, tried[column - known]))
+        return known, at_most
+
+    def _tried(self, node: _Open) -> list[IntegerSum]:
+        """New sums worth a trial at a node."""
+        if len(self.sums) >= self.max_sums:
+            return []
+        value = self.relaxation.value(*self._box(self.program, node), time_limit_s=self._left_s())
+        if value is None or not math.isfinite(value):
+            return []
+        small, basis = self.relaxation.scaled_program, self.relaxation.basis()
+        return split_sums(small, basis, self.sums, TRIED_SUMS)
+
+    def _halved(self, node: _Open) -> tuple[int, int] | None:
+        """Middle of the widest integer column, where there is no vertex and no proof that the box is empty."""
+        lb, ub = self._box(self.program, node)
+        width = np.where(self.program.integer, ub - lb, 0.0)
+        column = int(np.argmax(width)) if len(width) else 0
+        if not len(width) or not 1 <= width[column] < np.inf:
+            return None
+        return column, math.floor((lb[column] + ub[column] - 1) / 2)
 
     def _add(self, lb: Floats, ub: Floats, multipliers: Floats, bound: float) -> int:
         """Enter a box as a node, settled or open; what its parent's multipliers prove holds here too."""
         index = len(self.nodes)
         self.nodes.append(None)
         self.n_leaves += 1
-        vertex = self.relaxation.vertex(lb, ub, time_limit_s=self.left_s())
+        vertex = self.relaxation.vertex(lb, ub, time_limit_s=self._left_s())
         if vertex is None:
             proof = self._emptiness(lb, ub)
             if proof is not None:
@@ -220,7 +202,7 @@ class _Search:
                 self.nodes[index] = Leaf(kind=LeafKind.INFEASIBLE, multipliers=proof, bound=worst)
                 return index
         else:
-            own = _without_idle(self.program, self.sign * vertex.multipliers) * self.sign
+            own = self.sign * _without_idle(self.program, self.sign * vertex.multipliers)
             proven = self._bound(own, lb, ub)
             if proven > bound:
                 multipliers, bound = own, proven
@@ -239,10 +221,7 @@ class _Search:
             loose = elastic(self.program)
             self.elastic = loose, BoxRelaxation(loose)
         loose, relaxation = self.elastic
-        n = self.program.n_cols
-        vertex = relaxation.vertex(
-            np.append(lb, loose.lb[n:]), np.append(ub, loose.ub[n:]), time_limit_s=self.left_s()
-        )
+        vertex = relaxation.vertex(_padded(lb, loose.lb), _padded(ub, loose.ub), time_limit_s=self._left_s())
         if vertex is None:
             return None
         multipliers = _without_idle(self.program, vertex.multipliers)
@@ -251,18 +230,25 @@ class _Search:
     def _leaf(self, node: _Open) -> Leaf:
         return Leaf(kind=LeafKind.BOUND, multipliers=node.multipliers, bound=self.sign * node.bound)
 
-    def tree(self) -> ProofTree:
+    def _tree(self, started: float) -> ProofTree:
         """Close what is open."""
         for _, _, node in self.heap:
             self.nodes[node.index] = self._leaf(node)
         nodes = tuple(node for node in self.nodes if node is not None)
         bound = min(self.sign * node.bound for node in nodes if isinstance(node, Leaf))
         return ProofTree(
+            program=self.program,
+            sums=self.sums,
             nodes=nodes,
             bound=self.sign * bound,
             complete=bound >= self.sign * self.target,
-            wall_s=time.perf_counter() - self.started,
+            wall_s=time.perf_counter() - started,
         )
+
+
+def _padded(values: Floats, longer: Floats) -> Floats:
+    """Values, then those of a longer array."""
+    return np.concatenate((values, longer[len(values) :]))
 
 
 def _without_idle(program: Program, multipliers: Floats) -> Floats:
