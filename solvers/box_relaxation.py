@@ -89,7 +89,7 @@ class BoxRelaxation:
         self._objective.SetOptimizationDirection(small.sense is Sense.MAX)
 
     def value(self, lb: Floats, ub: Floats, *, time_limit_s: float) -> float | None:
-        """Optimum over a box; infinite, on the worse side, where it is empty, None where the solver failed."""
+        """Optimum over a box; infinite, on the worse side, where that is empty, None where GLOP failed."""
         low, high = lb / self._scaling.column, ub / self._scaling.column
         for j in np.flatnonzero((low != self._lb) | (high != self._ub)).tolist():
             self._columns[j].SetBounds(float(low[j]), float(high[j]))

@@ -73,7 +73,8 @@ class ProofTree:
 
     def document(self) -> dict[str, Any]:
         """Give the tree as plain lists for JSON; the bound is null where no leaf needs one or none has it."""
-        nodes, leaves = [], []
+        nodes: list[dict[str, Any]] = []
+        leaves: list[dict[str, Any]] = []
         for node in self.nodes:
             if isinstance(node, Branch):
                 nodes.append(node.document())

@@ -1,7 +1,7 @@
 r"""A branch and bound that leaves its proof: a tree whose leaves bound the whole program, solver unseen.
 
-Sets        v in V              nodes; each inner one splits its box at an integer column: one of the program or
-                                a sum s_g of its columns (see ``integer_sums``)
+Sets        v in V              nodes; each inner one splits its box at an integer column, which may be
+                                a sum s_g of other columns (see ``integer_sums``)
             l in L              leaves
 Parameters  lb_l, ub_l          box of l: the bounds of the program, cut along the way from the root
             y_l                 multipliers of the rows, one vector per leaf
@@ -181,7 +181,7 @@ class _Search:
         return split_sums(small, basis, self.sums, TRIED_SUMS)
 
     def _halved(self, node: _Open) -> tuple[int, int] | None:
-        """Middle of the widest integer column, where there is no vertex and no proof that the box is empty."""
+        """Middle of the widest integer column: there is no vertex, nor a proof that the box is empty."""
         lb, ub = self._box(self.program, node)
         width = np.where(self.program.integer, ub - lb, 0.0)
         column = int(np.argmax(width)) if len(width) else 0
