@@ -24,8 +24,8 @@ from solvers.csr import Floats, Ints
 from solvers.integer_sums import IntegerSum
 from solvers.program import Program
 
-LARGEST_WEIGHT = 50.0
-"""Splits with larger weights cut off little and round badly."""
+LARGEST_WEIGHT = 1e3
+"""Splits with larger weights round badly."""
 SMALLEST_FRACTION = 1e-3
 """Least distance of a basic column from a whole number."""
 WHOLE = 1e-7
