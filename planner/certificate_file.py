@@ -1,51 +1,121 @@
-"""The program and its proof as files, for those who want to check it elsewhere."""
+"""The program, its plans and what proves its bound as a file, for those who check it elsewhere.
+
+The format is explained in docs/certificates.md.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from models import codec
+from models.scenario import Scenario
+from planner.fleet_program import Translated
+from planner.proving import MAX_LEAVES, Proof
+from planner.ranking import RankedPlan
 from solvers.certificate import program_arrays, program_sha256
-from solvers.ranked import Ranking
+from solvers.ranked import RankedSolution, Ranking
 
 SCHEMA = "shardwright.certificate/1"
 
 
-def write(ranking: Ranking, certificate_path: Path | None, lp_path: Path | None) -> None:
-    """Write what was asked for: the program as plain arrays with duals and plans, or as an LP file."""
-    if certificate_path is not None:
-        _save(document(ranking), certificate_path)
-    if lp_path is not None:
-        from solvers.backends.pulp_cbc import write_lp
-
-        write_lp(ranking.program, lp_path)
-
-
-def write_frontier(rankings: list[Ranking], certificate_path: Path | None) -> None:
-    """Write one certificate for every point of a trade-off, if asked for."""
-    if certificate_path is not None:
-        _save({"schema": SCHEMA, "frontier": [document(r) for r in rankings]}, certificate_path)
-
-
-def document(ranking: Ranking) -> dict[str, Any]:
-    """Program, multipliers, bounds and plans of one ranking."""
+def document(
+    scenario: Scenario, translated: Translated, ranking: Ranking, plans: list[RankedPlan], proof: Proof
+) -> dict[str, Any]:
+    """Certificate of one ranking."""
     duals = ranking.lp_row_duals
     return {
         "schema": SCHEMA,
+        "scenario_sha256": codec.sha256(scenario),
         "program_sha256": program_sha256(ranking.program),
         "program": program_arrays(ranking.program),
-        "lp_row_duals": None if duals is None else [float(d) for d in duals],
-        "lp_bound": ranking.lp_bound,
-        "bound": ranking.bound,
-        "solutions": [
+        "groups": {
+            str(c): _descriptor(translated, c) for c in range(translated.fleet.n_columns)
+        },
+        "plans": [
             {
-                "x": [int(n) for n in s.x],
-                "flow_per_s": [float(f) for f in s.flow_per_s],
-                "objective": s.objective,
+                "id": ranked.plan.id,
+                "objective": ranked.solution.objective,
+                "point": _pairs(_point(ranked.solution, proof)),
+                "groups": [_columns(translated, c) for c in ranked.columns],
             }
-            for s in ranking.solutions
+            for ranked in plans
         ],
+        "lp": {
+            "bound": ranking.lp_bound if np.isfinite(ranking.lp_bound) else None,
+            "multipliers": [] if duals is None else _pairs(duals),
+        },
+        "bound": ranking.bound if np.isfinite(ranking.bound) else None,
+        "tree": None if proof.tree is None else proof.tree.document(),
+        "max_leaves": MAX_LEAVES,
+    }  # fmt: skip
+
+
+def without_program(scenario: Scenario) -> dict[str, Any]:
+    """Certificate of an answer that came before any program: no configuration meets its limits."""
+    return {
+        "schema": SCHEMA,
+        "scenario_sha256": codec.sha256(scenario),
+        "program_sha256": None, "program": None, "groups": {}, "plans": [],
+        "lp": {"bound": None, "multipliers": []}, "bound": None, "tree": None,
+    }  # fmt: skip
+
+
+def frontier(points: list[dict[str, Any]]) -> dict[str, Any]:
+    """One certificate for every point of a trade-off, in its order."""
+    return {"schema": SCHEMA, "frontier": points}
+
+
+def save(content: dict[str, Any], path: Path) -> None:
+    """Write a certificate."""
+    path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+
+def write_lp(ranking: Ranking, path: Path) -> None:
+    """Write the program as an LP file, or as MPS where the name ends so."""
+    from solvers.backends.pulp_cbc import write_lp, write_mps
+
+    write = write_mps if path.suffix.lower() == ".mps" else write_lp
+    write(ranking.program, path)
+
+
+def _descriptor(translated: Translated, column: int) -> dict[str, Any]:
+    """What one replica of a column is."""
+    base = len(translated.columns)
+    period, own = divmod(column, base)
+    columns = translated.columns
+    priced = columns.priced[int(columns.block[own])]
+    setting, row = priced.setting, int(columns.row[own])
+    told = {
+        "deployment": setting.deployment.name,
+        "role": priced.role,
+        "pool": setting.site.pool.name,
+        "devices": int(columns.devices[own]),
+        "parallelism": codec.to_plain(priced.layouts.parallelism(row)),
+        "precision": {
+            "weights": setting.precision.weights,
+            "moe_weights": setting.precision.experts,
+            "kv": setting.precision.kv,
+        },
     }
+    if translated.periods:
+        told["period"] = translated.periods[period]
+    return told
 
 
-def _save(content: dict[str, Any], path: Path) -> None:
-    path.write_text(json.dumps(content), encoding="utf-8")
+def _columns(translated: Translated, own: int) -> int | list[int]:
+    """Column of a group; over several periods one for each."""
+    base = len(translated.columns)
+    return [own + t * base for t in range(len(translated.periods))] if translated.periods else own
+
+
+def _point(solution: RankedSolution, proof: Proof) -> np.ndarray:
+    """The whole point of a plan, with the sums the proof has added."""
+    sums = proof.tree.sums if proof.tree is not None else ()
+    added = [float(part.weights @ solution.point[part.columns]) for part in sums]
+    return np.concatenate((solution.point, added))
+
+
+def _pairs(values: np.ndarray) -> list[list[float]]:
+    return [[int(i), float(values[i])] for i in np.flatnonzero(values)]

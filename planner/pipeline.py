@@ -19,14 +19,14 @@ from models.plan import Infeasibility, Objective, Plan, RankedPlans, Search, Sen
 from models.scenario import Scenario
 from planner import certificate_file
 from planner.candidates import Candidates, enumerate_candidates, price_candidates
-from planner.certifying import certify
+from planner.certifying import certificate_of, certify
 from planner.columns import gather
 from planner.day import day_of, over_day
 from planner.day_shortage import explain_day
 from planner.demand import check_prices, check_sizing, demands
 from planner.fleet_program import Translated, translate
 from planner.infeasibility import bounded, explain_missing, explain_shortage, without_candidates
-from planner.ranking import rank_plans
+from planner.ranking import RankedPlan, rank_plans, with_bound
 from planner.sensitivity import sensitivities
 from planner.setting import Site, settings
 from planner.trade_off import told_points, trade_off
@@ -71,13 +71,21 @@ def plan(
         why = explain_missing(
             scenario, question.sites, question.candidates, missing, bounded(is_feasible, limit_s)
         )
+        if certificate_path is not None:
+            certificate_file.save(certificate_file.without_program(scenario), certificate_path)
         return _answer(question, clock, infeasibility=why)
     translated, needed = _translate(question)
     tell("solving", {})
     if isinstance(scenario.objective, CompoundObjective) and scenario.objective.pareto is not None:
         return _trade_off(question, translated, needed, clock, tell, certificate_path)
-    ranking, plans, translated = _solve(question, translated, limit_s)
-    certificate_file.write(ranking, certificate_path, lp_path)
+    ranking, ranked, translated = _solve(question, translated, limit_s)
+    if lp_path is not None:
+        certificate_file.write_lp(ranking, lp_path)
+    if certificate_path is not None:
+        ranking, content = certificate_of(scenario, translated, ranking, ranked)
+        ranked = with_bound(ranked, ranking)
+        certificate_file.save(content, certificate_path)
+    plans = [r.plan for r in ranked]
     if ranking.status is Status.INFEASIBLE:
         why = _shortage(question)
         return _answer(question, clock, ranking=ranking, undominated=needed, infeasibility=why)
@@ -145,7 +153,7 @@ def _translate(
 
 def _solve(
     question: Question, translated: Translated, limit_s: float
-) -> tuple[Ranking, list[Plan], Translated]:
+) -> tuple[Ranking, list[RankedPlan], Translated]:
     """Best plans; where one cannot be packed on its nodes, again without sizes that do not tile them."""
     scenario = question.scenario
     options = scenario.options
@@ -193,10 +201,14 @@ def _trade_off(  # noqa: PLR0913
         "ranking",
         {"incumbent": first.solutions[0].objective, "bound": _finite(first.bound), "gap": first.gap},
     )
-    points, plans = told_points(scenario, question.sites, question.candidates, timed, found, day)
+    certificates: list[Any] | None = None if certificate_path is None else []
+    points, plans = told_points(
+        scenario, question.sites, question.candidates, timed, found, day, certificates
+    )
     answer = _answer(question, clock, ranking=first, plans=plans, undominated=needed, translated=timed)
     proven = all(point.status == "optimal" for point in points)
-    certificate_file.write_frontier([p.ranking for p in found], certificate_path)
+    if certificate_path is not None and certificates is not None:
+        certificate_file.save(certificate_file.frontier(certificates), certificate_path)
     return replace(answer, status="optimal" if proven else "feasible", frontier=points)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from models.plan import (
     Evidence,
@@ -27,9 +27,19 @@ from planner.setting import Site
 from planner.traffic import traffic_of
 from planner.why_not import why_not
 from solvers.ranked import RankedSolution, Ranking
+from solvers.result import relative_gap
 
 NEAR_MISS_FRAC = 0.1
 """A limit missed by less than this share is a near miss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedPlan:
+    """A plan with the solution it tells, and the column of each of its groups."""
+
+    plan: Plan
+    solution: RankedSolution
+    columns: tuple[int, ...]
 
 
 def rank_plans(
@@ -39,11 +49,11 @@ def rank_plans(
     translated: Translated,
     ranking: Ranking,
     day: Day | None = None,
-) -> list[Plan] | None:
+) -> list[RankedPlan] | None:
     """Plans in the order of the solutions; None when one of them cannot be packed on its nodes."""
     asked = [a for i, s in enumerate(ranking.solutions) for a in assignments_of(i, s, translated, day)]
     runs = run_groups(translated.columns, asked)
-    plans: list[Plan] = []
+    plans: list[RankedPlan] = []
     for i, solution in enumerate(ranking.solutions):
         mine = sorted((r for r in runs if r.assignment.plan == i), key=_group_order)
         operation = operation_of(translated.columns, mine, day)
@@ -51,12 +61,25 @@ def rank_plans(
         if plan is None:
             return None
         # two solutions may differ in replicas that carry nothing: told once
-        if all(plan.id != other.id for other in plans):
-            plans.append(replace(plan, rank=len(plans) + 1))
+        if all(plan.id != other.plan.id for other in plans):
+            columns = tuple(r.assignment.column for r in mine)
+            numbered = replace(plan, rank=len(plans) + 1)
+            plans.append(RankedPlan(plan=numbered, solution=solution, columns=columns))
     if plans:
-        reasons = why_not(scenario, sites, candidates, translated, plans[0].objective_value)
-        plans[0] = replace(plans[0], explanation=replace(plans[0].explanation, why_not=reasons))
+        best = plans[0].plan
+        reasons = why_not(scenario, sites, candidates, translated, best.objective_value)
+        explained = replace(best, explanation=replace(best.explanation, why_not=reasons))
+        plans[0] = replace(plans[0], plan=explained)
     return plans
+
+
+def with_bound(plans: list[RankedPlan], ranking: Ranking) -> list[RankedPlan]:
+    """The same plans with their distance to another bound of the ranking."""
+    told = []
+    for ranked in plans:
+        gap = relative_gap(ranked.solution.objective, ranking.bound)
+        told.append(replace(ranked, plan=replace(ranked.plan, gap=gap)))
+    return told
 
 
 def _group_order(run: GroupRun) -> tuple[object, ...]:

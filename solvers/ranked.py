@@ -73,6 +73,8 @@ class RankedSolution:
         Distance of ``values[0]`` to the bound over all plans.
     status
         Optimal where this plan is proven the best of those left, else feasible.
+    point
+        The plan as a point of the ranking's program [columns of the program].
     """
 
     x: Ints
@@ -81,6 +83,7 @@ class RankedSolution:
     values: tuple[float, ...]
     gap: float
     status: Status
+    point: Floats
 
     @property
     def objective(self) -> float:
@@ -141,6 +144,7 @@ def k_best(
     """
     search = _Search(fleet, objectives, time_limit_s, gap, within, backend or default_backend())
     program, _ = build(fleet, objectives, within=within)
+    search.n_cols = program.n_cols
     relaxation = search.backend.solve_lp(program, time_limit_s=search.left_s())
     first = search.next_plan(FIRST_SHARE if k > 1 else 1.0)
     while search.found and len(search.found) < k and not search.finished:
@@ -172,6 +176,7 @@ class _Found:
     load: ServedLoad
     values: tuple[float, ...]
     status: Status
+    point: Floats
 
 
 class _Search:
@@ -188,6 +193,7 @@ class _Search:
     ) -> None:
         self.fleet, self.objectives, self.gap, self.backend = fleet, objectives, gap, backend
         self.within = within
+        self.n_cols = 0
         self.time_limit_s, self.started = time_limit_s, time.perf_counter()
         goodput = any(objective.goal is Goal.MAX_GOODPUT for objective in objectives)
         self.bounds = column_bounds(fleet, capped_by_demand=not goodput)
@@ -313,7 +319,18 @@ class _Search:
         values = tuple(
             self._value(self._objective(level), x, load) for level in range(len(self.objectives) + 1)
         )
-        self.found.append(_Found(x=x, load=load, values=values, status=status))
+        point = self._point(result.x, v, x, load)
+        self.found.append(_Found(x=x, load=load, values=values, status=status, point=point))
+
+    def _point(self, found: Floats, v: FleetVariables, x: Ints, load: ServedLoad) -> Floats:
+        """The plan in the columns of the first program: later ones only add columns after these."""
+        point = found[: self.n_cols].copy()
+        point[v.x], point[v.f] = x, load.flow_per_s
+        if v.alpha is not None:
+            point[v.alpha] = load.multiple
+        if v.on is not None and self.fleet.switching is not None:
+            point[v.on] = starts_of(self.fleet.switching, x)
+        return point
 
     def _value(self, objective: Objective, x: Ints, load: ServedLoad) -> float:
         """Measure one objective on the integer counts, not on the solver's numbers."""
@@ -354,6 +371,7 @@ class _Search:
                 values=plan.values,
                 gap=relative_gap(plan.values[0], bound),
                 status=plan.status,
+                point=plan.point,
             )
             for plan in sorted(self.found, key=cmp_to_key(compare))
         )
