@@ -177,6 +177,18 @@ def test_a_tree_cut_short_still_bounds_the_program(seed: int, most: int) -> None
     assert tree.complete == (tree.bound <= goal(program, value))
 
 
+@pytest.mark.parametrize("sense", list(Sense))
+def test_a_target_out_of_reach_ends_at_a_best_point(sense: Sense) -> None:
+    program = random_program(3, sense, n_cols=14, n_rows=9)
+    sign = 1.0 if sense is Sense.MIN else -1.0
+    tree = prove(program, target=sign * np.inf, **LIMITS)
+    assert not tree.complete
+    assert tree.point is not None
+    assert program.is_feasible(tree.point)
+    assert program.objective(tree.point) == pytest.approx(optimum(program), rel=1e-6)
+    assert tree.bound == pytest.approx(program.objective(tree.point), rel=1e-9)
+
+
 def test_without_time_the_root_alone_is_the_proof() -> None:
     program = random_program(11, Sense.MIN)
     tree = prove(program, target=np.inf, time_limit_s=0.0, max_leaves=100)
