@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvers.backends.registry import default_backend
+from solvers.branching import leaves_exponent
 from solvers.csr import Csr, Floats
 from solvers.dual_bound import exact_dual_bound
 from solvers.fleet import Fleet, build
@@ -276,3 +277,33 @@ def test_a_program_without_integers_is_one_leaf() -> None:
     assert tree.complete
     assert len(tree.nodes) == 1
     assert_proven(tree)
+
+
+def test_a_split_of_a_sum_proves_what_columns_hardly_can() -> None:
+    """Nineteen even weights never add up to an odd number: one split of their half sum shows it."""
+    rng = np.random.default_rng(2)
+    program = Program(
+        sense=Sense.MIN,
+        obj=np.ones(19),
+        lb=np.zeros(19),
+        ub=np.ones(19),
+        integer=np.ones(19, dtype=np.bool_),
+        rows=Csr.from_dense([2.0 * rng.integers(1, 3, 19)]),
+        row_lb=np.array([19.0]),
+        row_ub=np.array([19.0]),
+    )
+    split = prove(program, target=np.inf, **LIMITS)
+    plain = prove(program, target=np.inf, max_sums=0, **LIMITS)
+    assert split.complete
+    assert_proven(split)
+    assert 20 * len(split.leaves) < len(plain.leaves)
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "leaves"), [(1.0, 1.0, 2.0), (0.5, 0.5, 4.0), (1.0, 0.5, (3 + 5**0.5) / 2)]
+)
+def test_the_exponent_counts_leaves(below: float, above: float, leaves: float) -> None:
+    exponent = leaves_exponent(below, above)
+    assert math.exp(-exponent * below) + math.exp(-exponent * above) == pytest.approx(1.0)
+    assert exponent == leaves_exponent(above, below)
+    assert math.exp(exponent) == pytest.approx(leaves, rel=1e-6)
