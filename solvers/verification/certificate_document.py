@@ -89,6 +89,9 @@ def read_certificate(field: Field) -> CertificateDocument:
     schema = field.at("schema")
     if schema.text() != SCHEMA:
         raise Unreadable(f"{schema.text()!r:.60} is not {SCHEMA}", schema.pointer)
+    several = field.get("frontier")
+    if several is not None:
+        raise Unreadable("holds several certificates: they are verified one by one", several.pointer)
     program = read_program(field.at("program"))
     max_leaves, tree = field.get("max_leaves"), field.get("tree")
     return CertificateDocument(

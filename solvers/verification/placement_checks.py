@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from solvers.verification.answer_claims import Device, PlanClaims
+from solvers.verification.answer_claims import Device, PlacedClaims, PlanClaims
 from solvers.verification.case import Case, Check
 from solvers.verification.scenario_claims import PoolClaims
 from solvers.verification.words import differs
@@ -15,23 +15,30 @@ def placed_replicas(case: Case) -> Iterator[str]:
     """Every replica of every group is placed once, on as many devices of its pool as it takes."""
     for plan in case.answer.plans:
         placed = Counter((p.group, p.replica) for p in plan.placement)
-        asked = {(g, r) for g, group in enumerate(plan.groups) for r in range(group.replicas)}
-        for g, r in sorted(asked - set(placed)):
-            yield differs(f"{plan.id}: group {g} replica {r}", "placed", "no devices")
         for (g, r), times in sorted(placed.items()):
-            if (g, r) not in asked:
-                yield differs(f"{plan.id}: group {g} replica {r}", "placed", "no such replica")
+            where = f"{plan.id}: group {g} replica {r}"
+            if not (0 <= g < len(plan.groups) and 0 <= r < plan.groups[g].replicas):
+                yield differs(where, "placed", "no such replica")
             elif times > 1:
-                yield differs(f"{plan.id}: group {g} replica {r}", "placed once", f"placed {times} times")
+                yield differs(where, "placed once", f"placed {times} times")
+        for g, group in enumerate(plan.groups):
+            there = len({r for of, r in placed if of == g and 0 <= r < group.replicas})
+            if there < group.replicas:
+                yield differs(f"{plan.id}: group {g}", f"{group.replicas} replicas", f"{there} placed")
         for p in plan.placement:
             if 0 <= p.group < len(plan.groups):
-                group = plan.groups[p.group]
-                where = f"{plan.id}: group {p.group} replica {p.replica}"
-                if len(p.devices) != group.devices:
-                    yield differs(where, f"{group.devices} devices", len(p.devices))
-                strays = sorted({pool for pool, _, _ in p.devices} - {group.pool})
-                if strays:
-                    yield differs(where, f"pool {group.pool}", f"pool {strays[0]}")
+                yield from _on_its_pool(plan, p)
+
+
+def _on_its_pool(plan: PlanClaims, placed: PlacedClaims) -> Iterator[str]:
+    """Number and pool of the devices of one replica."""
+    group = plan.groups[placed.group]
+    where = f"{plan.id}: group {placed.group} replica {placed.replica}"
+    if len(placed.devices) != group.devices:
+        yield differs(where, f"{group.devices} devices", len(placed.devices))
+    strays = sorted({pool for pool, _, _ in placed.devices} - {group.pool})
+    if strays:
+        yield differs(where, f"pool {group.pool}", f"pool {strays[0]}")
 
 
 def devices_exist(case: Case) -> Iterator[str]:

@@ -23,6 +23,8 @@ def program_hash(case: Case) -> Iterator[str]:
     if found != case.certificate.program_sha256:
         yield differs("program_sha256 of the certificate", case.certificate.program_sha256, found)
     proof = case.answer.proof
+    if proof is None and case.answer.plans:
+        yield differs("certificate of the answer", f"none for {len(case.answer.plans)} plans", found)
     if proof is not None and found != proof.program_sha256:
         yield differs("program_sha256 of the answer", proof.program_sha256, found)
 

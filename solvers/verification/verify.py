@@ -12,6 +12,7 @@ from solvers.verification.case import Case, Check, make_case
 from solvers.verification.certificate_document import read_certificate
 from solvers.verification.reading import Field, Unreadable
 from solvers.verification.report import Outcome, Report
+from solvers.verification.words import as_double
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def verify(
         sense=program.sense,
         objective=best[0].objective_value if best else None,
         bound=case.certificate.bound,
-        proven_bound=None if proven is None else float(proven),
+        proven_bound=as_double(proven),
         proven_by=None if proven is None else "tree" if by_tree and proven != case.lp else "lp",
         plans=len(case.answer.plans),
         columns=program.n_cols,

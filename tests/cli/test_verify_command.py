@@ -60,8 +60,7 @@ def test_a_rejected_answer_ends_with_1_and_a_line_per_fault(run: Run, files: Fil
 def test_many_faults_of_one_check_are_counted(run: Run, files: Files) -> None:
     answer, certificate = scene("devices")
     for plan in answer["plans"]:
-        plan["placement"] = [placed for placed in plan["placement"] for _ in range(30)]
-        plan["groups"][0]["replicas"] += 40
+        plan["placement"] = [{**plan["placement"][0], "replica": i} for i in range(40)]
     result = run("verify", *files(answer, certificate))
     assert result.exit_code == 1
     assert sum("FAILED  placed_replicas" in line for line in result.stdout.splitlines()) == 11

@@ -222,6 +222,10 @@ SCENES: dict[str, Any] = {
         deployment(rate=10.0), pools=[pool(nodes=None)], objective="min_devices", options={"top_k": 2}
     ),
     "power": lambda: scenario(deployment(rate=9.0), pools=[pool(nodes=2, each=3)], objective="min_power"),
+    "two formats": lambda: scenario(
+        deployment(precisions=[{"weights": "fp8", "kv": "fp8"}, {"weights": "bf16"}]),
+        options={"top_k": 2},
+    ),
 }
 """Scenarios that are solved in a second."""
 
