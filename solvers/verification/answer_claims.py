@@ -25,6 +25,17 @@ class GroupClaims:
     precision: Field
     memory_bytes: dict[str, float]
     traffic_share: float
+    power_level: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodClaims:
+    """Replicas and starts of every group in one period of a plan."""
+
+    name: str
+    replicas: tuple[int, ...]
+    starts: tuple[int, ...]
+    devices_used: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +62,22 @@ class PlanClaims:
     request_per_s: float
     usd_per_hour: float | None
     watt: float
+    periods: tuple[PeriodClaims, ...]
+
+    def counts(self) -> list[list[int]]:
+        """Give the replicas of every group at one time: in every period, or in the one steady state."""
+        if not self.periods:
+            return [[group.replicas for group in self.groups]]
+        return [list(period.replicas) for period in self.periods]
+
+    def held(self) -> list[list[int]]:
+        """Give the replicas of every group that hold devices at one time: those that load included."""
+        counts = self.counts()
+        if not self.periods:
+            return counts
+        # what starts in the next period loads in this one; the last is followed by the first
+        starts = [period.starts for period in (*self.periods[1:], self.periods[0])]
+        return [[n + m for n, m in zip(*both, strict=True)] for both in zip(counts, starts, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +140,8 @@ def _proof(field: Field) -> ProofClaims:
 
 
 def _plan(field: Field) -> PlanClaims:
+    groups = tuple(_group(group) for group in field.at("groups").elements())
+    periods = field.get("periods")
     predicted = [served.at("request_per_s").number() for _, served in field.at("predicted").entries()]
     return PlanClaims(
         rank=field.at("rank").integer(),
@@ -121,16 +150,28 @@ def _plan(field: Field) -> PlanClaims:
         gap=field.at("gap").number_or_none(),
         devices_used=field.at("devices_used").integer(),
         devices_idle=field.at("devices_idle").integer(),
-        groups=tuple(_group(group) for group in field.at("groups").elements()),
+        groups=groups,
         placement=tuple(_placed(placed) for placed in field.at("placement").elements()),
         request_per_s=sum(predicted),
         usd_per_hour=field.at("cost", "usd_per_hour").number_or_none(),
         watt=field.at("cost", "watt").number(),
+        periods=() if periods is None else tuple(_period(p, len(groups)) for p in periods.elements()),
+    )
+
+
+def _period(field: Field, groups: int) -> PeriodClaims:
+    field.at("replicas").sequence(groups)
+    field.at("starts").sequence(groups)
+    return PeriodClaims(
+        name=field.at("name").text(),
+        replicas=tuple(count.integer() for count in field.at("replicas").elements()),
+        starts=tuple(count.integer() for count in field.at("starts").elements()),
+        devices_used=field.at("devices_used").integer(),
     )
 
 
 def _group(field: Field) -> GroupClaims:
-    parallelism = field.at("parallelism")
+    parallelism, level = field.at("parallelism"), field.get("power_level")
     devices = 1
     for degree in ("tp", "cp", "dp", "pp"):
         devices *= parallelism.at(degree).integer()
@@ -144,6 +185,7 @@ def _group(field: Field) -> GroupClaims:
         precision=field.at("precision"),
         memory_bytes={name: part.number() for name, part in field.at("memory_bytes").entries()},
         traffic_share=field.at("traffic_share").number(),
+        power_level=None if level is None else level.text(),
     )
 
 

@@ -50,16 +50,24 @@ class Descriptor:
     degrees: int
     parallelism: Field
     precision: Field
+    power_level: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A solution: values of the columns that are not zero, and the columns of the plan's groups in order."""
+    """A solution: values of the columns that are not zero, and the columns of the plan's groups in order.
+
+    A group has one column, or one for every period of the plan.
+    """
 
     id: str
     objective: float
     values: dict[int, float]
-    groups: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+    def columns(self) -> list[int]:
+        """Give the columns of all groups."""
+        return [column for columns in self.groups for column in columns]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +126,7 @@ def _column(key: str, item: Field, n_cols: int) -> int:
 
 
 def _descriptor(field: Field) -> Descriptor:
+    level = field.get("power_level")
     degrees = 1
     for degree in ("tp", "cp", "dp", "pp"):
         degrees *= field.at("parallelism", degree).integer()
@@ -129,6 +138,7 @@ def _descriptor(field: Field) -> Descriptor:
         degrees=degrees,
         parallelism=field.at("parallelism"),
         precision=field.at("precision"),
+        power_level=None if level is None else level.text(),
     )
 
 
@@ -139,12 +149,17 @@ def _points(field: Field, n_cols: int) -> dict[str, Point]:
             id=item.at("id").text(),
             objective=item.at("objective").number(),
             values=dict(_pairs(item.at("point"), n_cols)),
-            groups=tuple(column.integer(below=n_cols) for column in item.at("groups").elements()),
+            groups=tuple(_group_columns(group, n_cols) for group in item.at("groups").elements()),
         )
         if point.id in points:
             raise Unreadable(f"{point.id!r:.60} is given twice", item.at("id").pointer)
         points[point.id] = point
     return points
+
+
+def _group_columns(field: Field, n_cols: int) -> tuple[int, ...]:
+    columns = field.elements() if isinstance(field.value, list) else [field]
+    return tuple(column.integer(below=n_cols) for column in columns)
 
 
 def _multipliers(field: Field, n_rows: int) -> Multipliers:

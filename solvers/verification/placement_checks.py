@@ -12,7 +12,10 @@ from solvers.verification.words import differs
 
 
 def placed_replicas(case: Case) -> Iterator[str]:
-    """Every replica of every group is placed once, on as many devices of its pool as it takes."""
+    """Every replica is placed once, on as many devices of its pool as it takes.
+
+    Over periods: the most replicas that every group ever has, or those of the fullest period.
+    """
     for plan in case.answer.plans:
         placed = Counter((p.group, p.replica) for p in plan.placement)
         for (g, r), times in sorted(placed.items()):
@@ -21,13 +24,20 @@ def placed_replicas(case: Case) -> Iterator[str]:
                 yield differs(where, "placed", "no such replica")
             elif times > 1:
                 yield differs(where, "placed once", f"placed {times} times")
+        there = Counter(g for g, _ in placed)
         for g, group in enumerate(plan.groups):
-            there = len({r for of, r in placed if of == g and 0 <= r < group.replicas})
-            if there < group.replicas:
-                yield differs(f"{plan.id}: group {g}", f"{group.replicas} replicas", f"{there} placed")
+            if there[g] < group.replicas and not _is_fullest(plan, there):
+                yield differs(f"{plan.id}: group {g}", f"{group.replicas} replicas", f"{there[g]} placed")
         for p in plan.placement:
             if 0 <= p.group < len(plan.groups):
                 yield from _on_its_pool(plan, p)
+
+
+def _is_fullest(plan: PlanClaims, placed: Counter[int]) -> bool:
+    """Whether as many replicas are placed as run in the fullest of several periods."""
+    counts = [placed[g] for g in range(len(plan.groups))]
+    most = max((period.devices_used for period in plan.periods), default=0)
+    return any(list(p.replicas) == counts for p in plan.periods if p.devices_used == most)
 
 
 def _on_its_pool(plan: PlanClaims, placed: PlacedClaims) -> Iterator[str]:

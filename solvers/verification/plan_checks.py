@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 
+from solvers.verification.answer_claims import PlanClaims
 from solvers.verification.case import Case, Check
 from solvers.verification.words import RELATIVE, close, differs
 
@@ -14,25 +15,43 @@ RESTATED = Fraction(1, 10**6)
 
 
 def devices(case: Case) -> Iterator[str]:
-    """Every plan uses the devices it says, and no pool gives more than it has."""
+    """Every plan uses the devices it says, and no pool ever gives more than it has."""
     pools = case.answer.scenario.pools
     for plan in case.answer.plans:
-        used: Counter[str] = Counter()
-        for group in plan.groups:
-            used[group.pool] += group.replicas * group.devices
-        for name, number in used.items():
-            if name not in pools:
-                yield differs(f"{plan.id}: pool {name}", "a pool", "no such pool in the scenario")
-                continue
-            there = pools[name].devices
-            if there is not None and number > there:
-                yield differs(f"{plan.id}: pool {name}", f"{number} devices", f"{there} devices")
-        if plan.devices_used != used.total():
-            yield differs(f"{plan.id}: devices_used", plan.devices_used, used.total())
-        all_there = [pool.devices for pool in pools.values()]
-        idle = 0 if None in all_there else max(sum(n or 0 for n in all_there) - used.total(), 0)
+        for name in sorted({group.pool for group in plan.groups} - set(pools)):
+            yield differs(f"{plan.id}: pool {name}", "a pool", "no such pool in the scenario")
+        held = [_per_pool(plan, counts) for counts in plan.held()]
+        for name, pool in pools.items():
+            most = max(used[name] for used in held)
+            if pool.devices is not None and most > pool.devices:
+                yield differs(f"{plan.id}: pool {name}", f"{most} devices", f"{pool.devices} devices")
+        used = max(held_at.total() for held_at in held)
+        if plan.devices_used != used:
+            yield differs(f"{plan.id}: devices_used", plan.devices_used, used)
+        there = [pool.devices for pool in pools.values()]
+        idle = 0 if None in there else max(sum(n or 0 for n in there) - used, 0)
         if plan.devices_idle != idle:
             yield differs(f"{plan.id}: devices_idle", plan.devices_idle, idle)
+
+
+def periods(case: Case) -> Iterator[str]:
+    """Every period uses the devices of its replicas, and starts what it has more than the one before."""
+    for plan in case.answer.plans:
+        for before, period in zip((plan.periods[-1:] + plan.periods), plan.periods, strict=False):
+            used = _per_pool(plan, list(period.replicas)).total()
+            if period.devices_used != used:
+                yield differs(f"{plan.id}: devices_used in {period.name}", period.devices_used, used)
+            starts = tuple(max(n - m, 0) for n, m in zip(period.replicas, before.replicas, strict=True))
+            if period.starts != starts:
+                yield differs(f"{plan.id}: starts in {period.name}", period.starts, starts)
+
+
+def _per_pool(plan: PlanClaims, counts: list[int]) -> Counter[str]:
+    """Devices that these replicas of every group hold, by pool."""
+    used: Counter[str] = Counter()
+    for group, replicas in zip(plan.groups, counts, strict=True):
+        used[group.pool] += replicas * group.devices
+    return used
 
 
 def limits(case: Case) -> Iterator[str]:
@@ -48,7 +67,7 @@ def limits(case: Case) -> Iterator[str]:
 def money(case: Case) -> Iterator[str]:
     """Where the scenario gives every price, usd_per_hour is the price of the devices used."""
     pools = case.answer.scenario.pools
-    for plan in case.answer.plans:
+    for plan in () if case.answer.scenario.periods else case.answer.plans:
         prices = [pools[g.pool].usd_per_device_hour if g.pool in pools else None for g in plan.groups]
         if None in prices:
             continue
@@ -107,4 +126,4 @@ def memory(case: Case) -> Iterator[str]:
                     yield differs(f"{where}: {name}", "at least 0", part)
 
 
-CHECKS: tuple[Check, ...] = (devices, limits, money, objective_restated, traffic_shares, memory)
+CHECKS: tuple[Check, ...] = (devices, periods, limits, money, objective_restated, traffic_shares, memory)

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from fractions import Fraction
 
+from solvers.verification.answer_claims import GroupClaims
 from solvers.verification.case import Case, Check
-from solvers.verification.certificate_document import Point
+from solvers.verification.certificate_document import Descriptor, Point
 from solvers.verification.program_arrays import ProgramArrays
 from solvers.verification.reading import Field
 from solvers.verification.words import RELATIVE, close, differs
@@ -41,35 +42,51 @@ def descriptors(case: Case) -> Iterator[str]:
 
 
 def groups(case: Case) -> Iterator[str]:
-    """Every group of a plan is what the certificate says of its column."""
+    """Every group of a plan is what the certificate says of its column, in every period."""
     for plan, point in case.pairs():
         if len(point.groups) != len(plan.groups):
             yield differs(f"{plan.id}: groups", len(plan.groups), len(point.groups))
-        if len(set(point.groups)) != len(point.groups):
+        if len(set(point.columns())) != len(point.columns()):
             yield differs(f"{plan.id}: groups", "one column each", "one column for two")
-        for i, (group, column) in enumerate(zip(plan.groups, point.groups, strict=False)):
-            what = case.certificate.groups.get(column)
-            where = f"{plan.id}: group {i}"
-            if what is None:
-                yield differs(where, f"column {column}", "no replicas in this column")
-                continue
-            for word in ("deployment", "role", "pool"):
-                if getattr(group, word) != getattr(what, word):
-                    yield differs(f"{where}: {word}", getattr(group, word), getattr(what, word))
-            for word in ("parallelism", "precision"):
-                claimed, found = _text(getattr(group, word)), _text(getattr(what, word))
-                if claimed != found:
-                    yield differs(f"{where}: {word}", claimed, found)
+        for i, (group, columns) in enumerate(zip(plan.groups, point.groups, strict=False)):
+            where, times = f"{plan.id}: group {i}", max(len(plan.periods), 1)
+            if len(columns) != times:
+                yield differs(where, f"{times} columns", f"{len(columns)} columns")
+            for column in columns:
+                what = case.certificate.groups.get(column)
+                if what is None:
+                    yield differs(where, f"column {column}", "no replicas in this column")
+                else:
+                    yield from _unlike(where, group, what)
+
+
+def _unlike(where: str, group: GroupClaims, what: Descriptor) -> Iterator[str]:
+    """Words in which a group and a column differ."""
+    for word in ("deployment", "role", "pool", "power_level"):
+        if getattr(group, word) != getattr(what, word):
+            yield differs(f"{where}: {word}", getattr(group, word), getattr(what, word))
+    for word in ("parallelism", "precision"):
+        claimed, found = _text(getattr(group, word)), _text(getattr(what, word))
+        if claimed != found:
+            yield differs(f"{where}: {word}", claimed, found)
 
 
 def replicas(case: Case) -> Iterator[str]:
-    """Every group has as many replicas as the point counts, and no other replicas exist."""
+    """Every group has as many replicas as the point counts, in every period, and there are no others."""
     for plan, point in case.pairs():
-        for i, (group, column) in enumerate(zip(plan.groups, point.groups, strict=False)):
-            found = point.values.get(column, 0.0)
-            if group.replicas < 1 or group.replicas != found:
-                yield differs(f"{plan.id}: group {i}: replicas", group.replicas, found)
-        for column in sorted(set(case.certificate.groups) - set(point.groups)):
+        counts = plan.counts()
+        for i, (group, columns) in enumerate(zip(plan.groups, point.groups, strict=False)):
+            where = f"{plan.id}: group {i}: replicas"
+            most = max(count[i] for count in counts)
+            if group.replicas < 1 or group.replicas != most:
+                yield differs(where, group.replicas, most)
+            for t, (count, column) in enumerate(zip(counts, columns, strict=False)):
+                found = point.values.get(column, 0.0)
+                if count[i] != found:
+                    yield differs(
+                        f"{where} in {plan.periods[t].name}" if plan.periods else where, count[i], found
+                    )
+        for column in sorted(set(case.certificate.groups) - set(point.columns())):
             if point.values.get(column, 0.0):
                 name = case.certificate.program.column_name[column]
                 yield differs(f"{plan.id}: {name}", "no such group", point.values[column])

@@ -109,26 +109,28 @@ def point_of(program: Program, translated: Translated, solution: RankedSolution)
     values = np.zeros(program.n_cols)
     _, v = build(translated.fleet, translated.objectives)
     fixed[v.x], values[v.x] = True, solution.x
-    values[v.f] = solution.flow_per_s
+    fixed[v.f], values[v.f] = True, solution.flow_per_s
     if v.y is not None:
         # a column without replicas carries nothing, up to the solver's rounding
         fixed[v.y], values[v.y] = True, np.where(solution.x > 0, solution.carried_per_s, 0.0)
     if v.alpha is not None:
         fixed[v.alpha] = True
-        values[v.alpha] = solution.objective / translated.fleet.demand_per_s.sum()
-    if (~fixed & program.integer).any():
+        values[v.alpha] = solution.objective / translated.fleet.offered_per_s
+    if not fixed.all():
         solved = default_backend().solve(program.fixed(fixed, values), time_limit_s=10.0, gap=1e-9)
         assert solved.x is not None
-        values = np.where(program.integer & ~fixed, np.round(solved.x), values)
+        rest = np.where(program.integer, np.round(solved.x), solved.x)
+        values = np.where(fixed, values, np.clip(rest, program.lb, program.ub))
     return values
 
 
 def descriptors(translated: Translated, asked: Scenario) -> Document:
     """What a replica of every column is."""
     found = {}
-    for column in range(len(translated.columns)):
-        priced = translated.columns.priced[translated.columns.block[column]]
-        parallelism = priced.layouts.parallelism(int(translated.columns.row[column]))
+    for column in range(len(translated.fleet.rate_per_s)):
+        here = column % len(translated.columns)
+        priced = translated.columns.priced[translated.columns.block[here]]
+        parallelism = priced.layouts.parallelism(int(translated.columns.row[here]))
         precision = priced.setting.precision
         shown = replace(precision, moe_weights=precision.experts)
         found[str(column)] = {
@@ -138,6 +140,7 @@ def descriptors(translated: Translated, asked: Scenario) -> Document:
             "devices": parallelism.devices,
             "parallelism": codec.to_plain(parallelism),
             "precision": codec.to_plain(shown),
+            "power_level": priced.setting.site.power_level,
         }
     return found
 
@@ -155,8 +158,7 @@ def certificate_of(
     plans = []
     for plan, solution in zip(answer["plans"], ranking.solutions, strict=True):
         values = point_of(program, translated, solution)
-        used = [j for j in map(int, columns) if values[j]]
-        of_group = [next(j for j in used if same(g, columns[str(j)], values[j])) for g in plan["groups"]]
+        of_group = [columns_of(plan, i, columns, values, translated) for i in range(len(plan["groups"]))]
         plans.append(
             {
                 "id": plan["id"],
@@ -178,10 +180,19 @@ def certificate_of(
     }
 
 
-def same(group: Document, what: Document, replicas: float) -> bool:
-    """Whether a group is what a column holds."""
-    words = ("deployment", "role", "pool", "parallelism", "precision")
-    return all(group[w] == what[w] for w in words) and group["replicas"] == replicas
+def columns_of(
+    plan: Document, index: int, columns: Document, values: Any, translated: Translated
+) -> int | list[int]:
+    """Column of a group; in a plan over periods its column in each."""
+    n, group = len(translated.columns), plan["groups"][index]
+    counts = [period["replicas"][index] for period in plan["periods"]] or [group["replicas"]]
+    words = ("deployment", "role", "pool", "parallelism", "precision", "power_level")
+    for first in range(n):
+        mine = [first + n * t for t in range(len(counts))]
+        alike = all(group[w] == columns[str(first)][w] for w in words)
+        if alike and [values[j] for j in mine] == counts:
+            return mine if plan["periods"] else first
+    raise AssertionError(f"no column for group {index}")
 
 
 def state_bound(answer: Document, bound: float | None) -> None:
@@ -200,7 +211,7 @@ def planned(asked: Scenario, *, tree: bool = True) -> tuple[Document, Document]:
     """Answer and certificate of a scenario, as they stand in files."""
     question = pipeline._price(asked, pipeline._silent)
     translated, needed = pipeline._translate(question)
-    ranking, plans = pipeline._solve(question, translated, asked.options.time_limit_s)
+    ranking, plans, translated = pipeline._solve(question, translated, asked.options.time_limit_s)
     answer = pipeline._answer(
         question, pipeline._Clock(), ranking=ranking, plans=plans, undominated=needed, translated=translated
     )
@@ -226,13 +237,33 @@ SCENES: dict[str, Any] = {
         deployment(precisions=[{"weights": "fp8", "kv": "fp8"}, {"weights": "bf16"}]),
         options={"top_k": 2},
     ),
+    "day": lambda: scenario(
+        deployment(rate=30.0),
+        pools=[pool(nodes=2)],
+        objective="min_cost",
+        periods=[
+            {"name": "day", "hours": 10, "rate_scale": 1.0},
+            {"name": "evening", "hours": 4, "rate_scale": 0.6},
+            {"name": "night", "hours": 10, "rate_scale": 0.1},
+        ],
+        options={"top_k": 2},
+    ),
+    "reserve": lambda: scenario(
+        deployment(rate=5.0),
+        pools=[pool(nodes=3, each=2)],
+        objective="min_devices",
+        reserve={"failure": "node"},
+        options={"top_k": 2},
+    ),
 }
 """Scenarios that are solved in a second."""
+WITHOUT_TREE = ("day", "reserve")
+"""Scenes whose trees are large: they state what the relaxation proves."""
 
 
 @cache
 def _scene(name: str) -> tuple[Document, Document]:
-    return planned(SCENES[name]())
+    return planned(SCENES[name](), tree=name not in WITHOUT_TREE)
 
 
 def scene(name: str) -> tuple[Document, Document]:

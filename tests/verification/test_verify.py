@@ -318,9 +318,48 @@ def test_every_check_is_seen_to_fail() -> None:
     """What the table above misses is failed elsewhere, by name."""
     elsewhere = {
         "tree",  # test_branching_tree
-        "domains", "money", "integrality", "column_bounds", "rows",  # here
+        "domains", "periods", "money", "integrality", "column_bounds", "rows",  # here
     }  # fmt: skip
     assert {check for _, check in TAMPERED.values()} | elsewhere == {check.__name__ for check in CHECKS}
+
+
+PERIODS: dict[str, tuple[Change, str]] = {
+    "replicas in a period": (of("answer/plans/0/periods/0/replicas/0", lambda n: n - 1), "replicas"),
+    "the most replicas": (of("answer/plans/0/groups/0/replicas", lambda n: n + 1), "replicas"),
+    "starts": (of("answer/plans/0/periods/0/starts/0", lambda n: n + 1), "periods"),
+    "devices of a period": (of("answer/plans/0/periods/2/devices_used", lambda n: n + 1), "periods"),
+    "devices at one time": (of("answer/plans/0/devices_used", lambda n: n - 1), "devices"),
+    "periods lost": (of("answer/plans/0/periods", lambda _: []), "groups"),
+    "columns of two periods changed": (of("certificate/plans/0/groups/0", lambda c: c[::-1]), "replicas"),
+    "a replica that is not placed": (of("answer/plans/0/placement", lambda p: p[1:]), "placed_replicas"),
+    "a pool too small": (of("answer/scenario/cluster/pools/0/nodes", lambda _: 1), "devices"),
+    "a power level": (of("answer/plans/0/groups/0/power_level", lambda _: "low"), "groups"),
+}
+
+
+@pytest.mark.parametrize("name", PERIODS)
+def test_tampering_with_a_day_is_told(name: str) -> None:
+    change, check = PERIODS[name]
+    answer, certificate = scene("day")
+    change(answer, certificate)
+    report = verify(answer, certificate)
+    assert check in failed(report), report.failures()
+
+
+def test_a_day_may_be_placed_for_its_fullest_period() -> None:
+    """Two groups that take turns: the placement of the fuller one is enough, that of the other is not."""
+    answer, certificate = scene("day")
+    best = answer["plans"][0]
+    most = best["groups"][0]["replicas"]
+    other = {**copy.deepcopy(best["groups"][0]), "replicas": 1}
+    size = best["periods"][0]["devices_used"] // most
+    best["groups"] = [best["groups"][0], other]
+    best["placement"] = [placed for placed in best["placement"] if placed["group"] == 0]
+    for period, counts in zip(best["periods"], ([most, 0], [0, 1], [0, 1]), strict=True):
+        period.update(replicas=counts, starts=[0, 0], devices_used=sum(counts) * size)
+    assert "placed_replicas" not in failed(verify(answer, certificate))
+    best["placement"] = [{**best["placement"][0], "group": 1, "replica": 0}]
+    assert "placed_replicas" in failed(verify(answer, certificate))
 
 
 def test_money_is_recomputed_where_every_price_is_given() -> None:
