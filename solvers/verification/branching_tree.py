@@ -32,8 +32,9 @@ class TreeProof:
         return not self.faults
 
 
-def prove(tree: Tree, duality: WeakDuality) -> TreeProof:
+def prove(tree: Tree) -> TreeProof:
     """Walk a tree, check that it covers the space, and bound every leaf in exact arithmetic."""
+    duality = WeakDuality(tree.program)
     faults: list[str] = []
     bounds: list[Fraction] = []
     for index, path in _leaves(tree, duality, faults):

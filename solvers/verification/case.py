@@ -63,5 +63,5 @@ def make_case(answer: AnswerClaims, certificate: CertificateDocument, domains: M
         certificate=certificate,
         domains=domains,
         lp=duality.bound(certificate.lp_multipliers, duality.root()),
-        tree=None if tree is None else branching_tree.prove(tree, duality),
+        tree=None if tree is None else branching_tree.prove(tree),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from solvers.verification.column_sums import with_sums
 from solvers.verification.program_arrays import ProgramArrays, read_program
 from solvers.verification.reading import Field, Unreadable
 
@@ -32,8 +33,12 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A cover of the whole space: node 0 is the root, a node is a branch or the index of a leaf."""
+    """A cover of the whole space: node 0 is the root, a node is a branch or the index of a leaf.
 
+    Columns and rows are those of ``program``: the one of the certificate and, after its own, the sums.
+    """
+
+    program: ProgramArrays
     bound: float | None
     nodes: tuple[Branch | int, ...]
     leaves: tuple[Leaf, ...]
@@ -180,7 +185,9 @@ def _pairs(field: Field, count: int) -> list[tuple[int, float]]:
 
 def read_tree(field: Field, program: ProgramArrays) -> Tree:
     """Read a tree; whether it covers the space is left to the proof."""
+    program = with_sums(program, field.get("sums"))
     return Tree(
+        program=program,
         bound=field.at("bound").number_or_none(),
         nodes=tuple(_node(node, program.n_cols) for node in field.at("nodes").elements()),
         leaves=tuple(_leaf(leaf, program.n_rows) for leaf in field.at("leaves").elements()),

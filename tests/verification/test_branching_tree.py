@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from solvers import proof_tree
 from solvers.program import Program, Sense
 from solvers.verification.branching_tree import TreeProof, prove
 from solvers.verification.certificate_document import read_tree
@@ -67,7 +68,7 @@ TREE: Tree = {
 
 
 def proof_of(tree: Tree, program: ProgramArrays = PROGRAM) -> TreeProof:
-    return prove(read_tree(Field(tree), program), WeakDuality(program))
+    return prove(read_tree(Field(tree), program))
 
 
 def best(program: ProgramArrays) -> Fraction | None:
@@ -135,6 +136,33 @@ def test_a_tree_of_empty_leaves_proves_that_there_is_no_point() -> None:
         assert proof_of(tree, program) == TreeProof(bound=None, empty=True, faults=())
         swapped = {**tree, "leaves": tree["leaves"][::-1]}
         assert len(proof_of(swapped, program).faults) == 2
+
+
+SUM: Tree = {
+    "bound": 1.25,
+    "sums": [[[0, 1], [1, 1.0]]],
+    "nodes": [{"column": 3, "at_most": 1, "below": 1, "above": 2}, {"leaf": 0}, {"leaf": 1}],
+    "leaves": [
+        {"kind": "bound", "multipliers": [[2, 1.0]]},
+        {"kind": "infeasible", "multipliers": [[0, -0.5], [2, 1.0]]},
+    ],
+}
+"""The same with one branch, on s = x0 + x1: s <= 1, or s >= 2, which the pool does not hold."""
+
+
+def test_a_tree_may_branch_on_a_sum_of_whole_columns() -> None:
+    assert proof_of(SUM) == TreeProof(bound=Fraction(5, 4), empty=False, faults=())
+    for weights, pointer in (
+        ([[0, 0.5]], "/sums/0/0"),  # no whole weight
+        ([[2, 1]], "/sums/0/0"),  # no whole column
+        ([[0, 1], [0, 1]], "/sums/0/1"),
+        ([[3, 1]], "/sums/0/0/0"),  # a sum of sums
+    ):
+        with pytest.raises(Unreadable) as told:
+            proof_of({**SUM, "sums": [weights]})
+        assert told.value.pointer == pointer
+    assert proof_of({**SUM, "sums": [[[0, 1]]]}).faults
+    assert proof_of({**SUM, "sums": [[[0, 1], [1, 2]]]}).faults
 
 
 def changed(**places: Any) -> Tree:
@@ -247,6 +275,22 @@ def test_trees_of_random_programs_prove_their_best_value(seed: int, sense: Sense
     value = best(arrays(program))
     assert value is not None
     proof = proof_of(branch(program, float(value)), arrays(program))
+    assert proof.faults == ()
+    assert proof.bound is not None
+    assert proof.bound >= value if sense is Sense.MAX else proof.bound <= value
+    assert abs(proof.bound - value) <= Fraction(1, 10**6) * max(1, abs(value))
+
+
+@pytest.mark.parametrize("sense", list(Sense))
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000))
+def test_trees_of_the_solver_side_are_proven_with_their_sums(seed: int, sense: Sense) -> None:
+    program = whole_numbers(seed, sense)
+    value = best(arrays(program))
+    assert value is not None
+    found = proof_tree.prove(program, target=float(value), time_limit_s=10.0, max_leaves=200)
+    sums = [list(map(list, zip(s.columns.tolist(), s.weights.tolist(), strict=True))) for s in found.sums]
+    proof = proof_of({**found.document(), "sums": sums}, arrays(program))
     assert proof.faults == ()
     assert proof.bound is not None
     assert proof.bound >= value if sense is Sense.MAX else proof.bound <= value
