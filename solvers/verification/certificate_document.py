@@ -105,6 +105,8 @@ def read_certificate(field: Field) -> CertificateDocument:
     several = field.get("frontier")
     if several is not None:
         raise Unreadable("holds several certificates: they are verified one by one", several.pointer)
+    if field.at("program").value is None:
+        raise Unreadable("there is no program to check: no configuration met the limits", "/program")
     program = read_program(field.at("program"))
     max_leaves, tree = field.get("max_leaves"), field.get("tree")
     return CertificateDocument(

@@ -211,7 +211,8 @@ def planned(asked: Scenario, *, tree: bool = True) -> tuple[Document, Document]:
     """Answer and certificate of a scenario, as they stand in files."""
     question = pipeline._price(asked, pipeline._silent)
     translated, needed = pipeline._translate(question)
-    ranking, plans, translated = pipeline._solve(question, translated, asked.options.time_limit_s)
+    ranking, ranked, translated = pipeline._solve(question, translated, asked.options.time_limit_s)
+    plans = [one.plan for one in ranked]
     answer = pipeline._answer(
         question, pipeline._Clock(), ranking=ranking, plans=plans, undominated=needed, translated=translated
     )
