@@ -4,7 +4,13 @@ Prefill runs on a share of the SMs as a queue of its own, decode on the rest, bo
 (:mod:`models.cost.sm_share`). Prompts are computed whole: they need not make room for decode steps. The load
 is that of decode, running sequences per attention-dp rank; prefill has to keep up with it.
 
-Both phases are priced as if the other one ran all the time. Engines lend idle SMs, so this is the slow side.
+The split holds while a prompt is being computed; in between decode has the whole device. With b sequences, t
+and t' the time per token on the whole device and beside a prompt, s the time of a prompt on its share and n
+tokens per answer, prefill is busy a share b s / (n T) of the time, so that the mean time per token T solves
+
+    T = t + b s / (n T) (t' - t),    T = (t + sqrt(t^2 + 4 b s / n (t' - t))) / 2
+
+Prefill is priced as if decode never paused.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +27,7 @@ from models.plan import SmShare
 from planner.layouts import Layouts
 from planner.memory_fit import MemoryFit, fit, kv_pool_beside
 from planner.operating_point import MAX_BUSY_FRAC, Decode, Prefill, State
-from planner.queueing import Statistic, length_factor
+from planner.queueing import Statistic, length_factor, met_batch, peak_batch
 from planner.setting import Setting
 from planner.step import StepCost, StepModel
 from planner.traffic import Traffic
@@ -92,7 +98,8 @@ def prompt_budget(setting: Setting, traffic: Traffic) -> float:
 class Colocated:
     """Prefill and decode side by side on the SMs of the same devices.
 
-    ``model`` prices the whole device; the models of ``prefill`` and ``decode`` their parts of it.
+    ``model`` prices the whole device, as ``alone`` does for decode; the models of ``prefill`` and ``decode``
+    price their parts of it.
     """
 
     model: StepModel
@@ -100,6 +107,16 @@ class Colocated:
     batched_tokens: Array
     prefill: Prefill
     decode: Decode
+    alone: Decode
+
+    def _token_s(self, batch: Array) -> Array:
+        """Mean time per token, beside prompts and between them [s]."""
+        pp = self.model.layouts.pp
+        alone_s = pp * self.alone.shape(batch).bottleneck_s
+        beside_s = np.maximum(pp * self.decode.shape(batch).bottleneck_s, alone_s)
+        prompts_s = batch * self.prefill.prompt_s / self.traffic.decode_tokens
+        mean: Array = (alone_s + np.sqrt(alone_s**2 + 4.0 * prompts_s * (beside_s - alone_s))) / 2.0
+        return mean
 
     @cached_property
     def prompt_s(self) -> Array:
@@ -143,13 +160,14 @@ class Colocated:
 
     def state(self, load: Array) -> State:
         """Steady state with ``load`` sequences in decode per attention-dp rank."""
-        later = self.decode.state(load)
-        busy = later.rate_per_s * self.prefill.prompt_s / self.model.layouts.dp
+        token_s = self._token_s(load)
+        rate_per_s = self.model.layouts.dp * load / (self.traffic.decode_tokens * token_s)
+        busy = rate_per_s * self.prefill.prompt_s / self.model.layouts.dp
         first = self.prefill.state(np.minimum(busy, 1.0))
         # prompts that are being computed hold their cache too
-        seats = later.seats + first.seats
+        seats = np.maximum(peak_batch(load, self.traffic.arrival_cv), 1.0) + first.seats
         return State(
-            rate_per_s=later.rate_per_s, tpot_s=later.tpot_s,
+            rate_per_s=rate_per_s, tpot_s=token_s,
             first_s=first.first_s, residual_s=first.residual_s,
             queue_s=first.queue_s, busy_frac=first.busy_frac, seats=seats,
             room_frac=np.maximum(
@@ -162,7 +180,8 @@ class Colocated:
         """TTFT of the prefill queue, TPOT of the decode steps, or their sum over the answer."""
         if metric == "ttft_s":
             return self.prefill.latency(load, state, metric, statistic)
-        token_s = self.decode.latency(load, state, "tpot_s", statistic)
+        met = met_batch(statistic, load, self.traffic.arrival_cv)
+        token_s = state.tpot_s if met is load else self._token_s(met)
         if metric == "tpot_s":
             return token_s
         length = self.traffic.output_tokens * length_factor(statistic, self.traffic.output_cv)
@@ -170,7 +189,7 @@ class Colocated:
         return first_s + max(length - 1.0, 0.0) * token_s
 
     def shape(self, load: Array) -> StepCost:
-        """Decode step at this load."""
+        """Decode step beside a prompt at this load."""
         return self.decode.shape(load)
 
 
@@ -193,7 +212,9 @@ def colocated(setting: Setting, layouts: SplitLayouts, traffic: Traffic, budgets
     waiting = 1.0 - first(nothing + UNBOUND).prompt_s / prefill.prompt_s
     second = part(1.0 - share, decode_memory_frac(share, waiting * left, saturation))
     tokens = nothing + float(setting.engine.batched_tokens_ladder[0])
+    whole = StepModel(setting=setting, layouts=layouts)
     return Colocated(
-        model=StepModel(setting=setting, layouts=layouts), traffic=traffic, batched_tokens=budgets,
-        prefill=prefill, decode=Decode(model=second, traffic=traffic, batched_tokens=tokens),
+        model=whole, traffic=traffic, batched_tokens=budgets, prefill=prefill,
+        decode=Decode(model=second, traffic=traffic, batched_tokens=tokens),
+        alone=Decode(model=whole, traffic=traffic, batched_tokens=tokens),
     )  # fmt: skip
