@@ -58,6 +58,12 @@ def can_split(layouts: Layouts) -> NDArray[Any]:
     return good
 
 
+def every_share(layouts: Layouts) -> SplitLayouts:
+    """Every layout with every share of the grid."""
+    rows = np.repeat(np.arange(len(layouts)), len(SHARES_FRAC))
+    return with_share(layouts.take(rows), np.tile(SHARES_FRAC, len(layouts)))
+
+
 def split_rules(setting: Setting, layouts: Layouts) -> list[str]:
     """Rules that keep the first layout from splitting its SMs under this engine."""
     rules = {
@@ -77,8 +83,7 @@ def split_rows(layouts: Layouts) -> tuple[SplitLayouts, int]:
     refused = int(np.count_nonzero(~good))
     if isinstance(kept, SplitLayouts):
         return kept, refused
-    rows = np.repeat(np.arange(len(kept)), len(SHARES_FRAC))
-    return with_share(kept.take(rows), np.tile(SHARES_FRAC, len(kept))), refused * len(SHARES_FRAC)
+    return every_share(kept), refused * len(SHARES_FRAC)
 
 
 def sm_share(layouts: Layouts, row: int) -> SmShare | None:
@@ -200,7 +205,7 @@ def colocated(setting: Setting, layouts: SplitLayouts, traffic: Traffic, budgets
     nothing = np.zeros(len(layouts))
 
     def part(compute_frac: Array, memory_frac: Array) -> StepModel:
-        cost: CostSource = SharedCost(setting.cost, compute_frac, memory_frac)
+        cost: CostSource = SharedCost(whole=setting.cost, compute_frac=compute_frac, memory_frac=memory_frac)
         return StepModel(setting=replace(setting, cost=cost), layouts=layouts)
 
     def first(memory_frac: Array) -> Prefill:

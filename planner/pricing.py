@@ -18,9 +18,9 @@ from planner.colocated import (
     SHARES_FRAC,
     SplitLayouts,
     colocated,
+    every_share,
     prompt_budget,
     split_rows,
-    with_share,
 )
 from planner.hand_over import HandOver
 from planner.layouts import Layouts
@@ -126,11 +126,13 @@ def price(
         return RolePricing(priced=None, looked_at=looked_at, dropped=dropped, unloaded=unloaded)
     rows, budgets, low, high = rows.take(good), budgets[good], low[good], high[good]
     replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
-    # a prefill step does not depend on the load, and split layouts are few: more steps cost next to nothing
-    more = {"prefill": 3, "colocated": 2}.get(role, 1)
+    # a prefill step does not depend on the load: more steps cost next to nothing
+    more = 3 if role == "prefill" else 1
     # a rough bracket tells the best token budget of a layout; only that one is worth a fine load
     rough = bracket_load(replica, _ends(replica, low, high, limits), limits, ROUGH_STEPS * more)
-    best = _best_budget(rows, replica.state(np.exp(rough.floor)).rate_per_s, budgets)
+    best = np.arange(len(rows))
+    if not isinstance(layouts, SplitLayouts):  # shares of the SMs that are given are all wanted
+        best = _best_budget(rows, replica.state(np.exp(rough.floor)).rate_per_s, budgets)
     dropped["worse_sm_share" if role == "colocated" else "worse_batch_limits"] += len(rows) - len(best)
     rows, budgets = rows.take(best), budgets[best]
     replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
@@ -317,8 +319,7 @@ def each_share(priced: Priced, confidence: str) -> Iterator[Priced]:
     if priced.role != "colocated":
         yield priced
         return
-    for share in SHARES_FRAC:
-        layouts = with_share(priced.layouts, share)
-        found = price(priced.setting, priced.role, layouts, priced.replica.traffic, None, confidence).priced
-        if found is not None:
-            yield found
+    layouts = every_share(priced.layouts)
+    found = price(priced.setting, priced.role, layouts, priced.replica.traffic, None, confidence).priced
+    if found is not None:
+        yield found

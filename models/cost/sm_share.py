@@ -57,7 +57,7 @@ def decode_memory_frac(share_frac: Array, drawn_frac: Array, saturation: float) 
     return left
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SharedCost:
     """A cost source seen from a part of the device; shares are arrays over candidates."""
 
