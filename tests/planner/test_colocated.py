@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from api.render.answer import one_line
 from models import codec
 from models.cost.base import Operation
 from models.cost.roofline import Roofline
@@ -255,6 +256,7 @@ def test_the_answer_tells_the_split() -> None:
     assert any(share.prefill == pytest.approx(s) for s in SHARES_FRAC)
     assert group.role_words == f"colocated {share.prefill:g}/{share.decode:g}"
     assert any("assumed" in text for text in plan.explanation.warnings)
+    assert group.role_words in one_line(answer)
     assert codec.to_plain(group)["sm_share_frac"] == {"prefill": share.prefill, "decode": share.decode}
     other = pipeline.plan(asked("aggregated")).plans[0].groups[0]
     assert codec.to_plain(other)["sm_share_frac"] is None
