@@ -109,9 +109,13 @@ def source_lists() -> str:
     kernels = table("kernel_efficiency.json")
     rows = [f"| `{key}` | {text} |" for key, text in kernels["references"].items()]
     parts += ["### kernel_efficiency.json\n", "| key | source |", "|---|---|", *rows, ""]
-    shares = table("sm_share.json")["bandwidth_saturation_frac"]
-    rows = [f"| {family} | {row['kind']} | {row['source']} |" for family, row in shares.items()]
-    parts += ["### sm_share.json\n", "| device family | kind | source |", "|---|---|---|", *rows, ""]
+    shares = table("sm_share.json")
+    rows = [
+        f"| {key} | {row['kind']} | {row['source']} |"
+        for part in ("bandwidth_saturation_frac", "vendors")
+        for key, row in shares[part].items()
+    ]
+    parts += ["### sm_share.json\n", "| family or vendor | kind | source |", "|---|---|---|", *rows, ""]
     for book in table("prices.json")["books"]:
         rows = [f"| {d} | {p['kind']} | {p['source']} |" for d, p in book["rows"].items()]
         head = f"### prices.json: {book['name']}, {book['date']}\n"

@@ -7,6 +7,7 @@ import numpy as np
 
 from models.objective import LATENCY
 from models.scenario import ROLES, Role, Scenario
+from planner.colocated import splits_sms
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts, enumerate_layouts
 from planner.pricing import Priced, RolePricing, Unloaded, each_share, lighter_loads, price, token_budgets
@@ -48,7 +49,7 @@ def price_candidates(
         variants = _variants(setting, roles, mine)
         out.looked_at += looked_at * variants
         out.dropped.update({rule: n * variants for rule, n in dropped.items()})
-        if "colocated" in (scenario.options.roles or ()) and not setting.engine.can("colocated"):
+        if "colocated" in (scenario.options.roles or ()) and not splits_sms(setting):
             # asked for by name: said, not passed over
             refused = Counter({"rule:engine_colocated": len(layouts)})
             out.dropped.update(refused)
@@ -100,7 +101,7 @@ def _roles(
     if "decode" in asked and "prefill" in asked and hands_over:
         found += [("prefill", h) for h in hand_overs(scenario, sites, setting, traffic)]
         found.append(("decode", None))
-    if "colocated" in asked and traffic.output_tokens >= 2.0 and setting.engine.can("colocated"):
+    if "colocated" in asked and traffic.output_tokens >= 2.0 and splits_sms(setting):
         found.append(("colocated", None))
     return found
 

@@ -21,7 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.cost.base import Array, CostSource
-from models.cost.sm_share import SharedCost, decode_memory_frac, prefill_memory_frac, saturation_frac
+from models.cost.sm_share import (
+    SharedCost,
+    can_split,
+    decode_memory_frac,
+    prefill_memory_frac,
+    saturation_frac,
+)
 from models.memory import activation_bytes
 from models.plan import SmShare
 from planner.layouts import Layouts
@@ -52,7 +58,7 @@ def with_share(layouts: Layouts, share_frac: Array | float) -> SplitLayouts:
     return SplitLayouts(**degrees, prefill_share_frac=np.zeros(len(layouts)) + share_frac)
 
 
-def can_split(layouts: Layouts) -> NDArray[Any]:
+def unbroken(layouts: Layouts) -> NDArray[Any]:
     """Layouts that engines run with split SMs: no pipeline; context parallelism gives decode nothing."""
     good: NDArray[Any] = (layouts.pp == 1) & (layouts.cp == 1)
     return good
@@ -64,11 +70,16 @@ def every_share(layouts: Layouts) -> SplitLayouts:
     return with_share(layouts.take(rows), np.tile(SHARES_FRAC, len(layouts)))
 
 
+def splits_sms(setting: Setting) -> bool:
+    """Whether the engine splits the SMs of these devices between the phases."""
+    return setting.engine.can("colocated") and can_split(setting.site.device)
+
+
 def split_rules(setting: Setting, layouts: Layouts) -> list[str]:
     """Rules that keep the first layout from splitting its SMs under this engine."""
     rules = {
-        "rule:engine_colocated": setting.engine.can("colocated"),
-        "rule:colocated": bool(can_split(layouts)[0]),
+        "rule:engine_colocated": splits_sms(setting),
+        "rule:colocated": bool(unbroken(layouts)[0]),
     }
     return [name for name, obeyed in rules.items() if not obeyed]
 
@@ -78,7 +89,7 @@ def split_rows(layouts: Layouts) -> tuple[SplitLayouts, int]:
 
     Layouts that have their share keep it.
     """
-    good = can_split(layouts)
+    good = unbroken(layouts)
     kept = layouts.take(good)
     refused = int(np.count_nonzero(~good))
     if isinstance(kept, SplitLayouts):

@@ -113,7 +113,7 @@ def _binding_text(deployment: Deployment, name: str, count: int) -> str:
         return f"{deployment.name}: no layout obeys the engine's and the model's rules on this cluster"
     if name == "rule:engine_colocated":
         return (
-            f"{deployment.name}: {deployment.engine.name} does not split SMs between the phases (colocated)"
+            f"{deployment.name}: {deployment.engine.name} does not split the SMs of these devices (colocated)"
         )
     if name == "memory":
         return f"{deployment.name}: memory; {count} layouts do not hold the weights and one request"

@@ -32,6 +32,11 @@ def _table() -> dict[str, Any]:
     return table
 
 
+def can_split(device: Device) -> bool:
+    """Whether kernels can be held to a part of the device's SMs."""
+    return device.vendor in _table()["vendors"]
+
+
 def saturation_frac(family: str) -> float:
     """Share of the SMs that draws the whole bandwidth of device memory, by device family."""
     rows = _table()["bandwidth_saturation_frac"]

@@ -68,7 +68,9 @@ def test_every_efficiency_has_a_kind_and_a_known_source(section: str) -> None:
 
 
 def test_the_law_of_shared_sms_has_a_kind_and_a_source() -> None:
-    rows = table("sm_share.json")["bandwidth_saturation_frac"]
+    content = table("sm_share.json")
+    rows = content["bandwidth_saturation_frac"]
+    assert all(well_sourced(row["source"], row["kind"]) for row in content["vendors"].values())
     assert "default" in rows
     assert all(
         well_sourced(row["source"], row["kind"]) and 0.0 < row["value"] <= 1.0 for row in rows.values()

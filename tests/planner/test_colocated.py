@@ -29,6 +29,7 @@ from planner import pipeline
 from planner.check import check
 from planner.colocated import SHARES_FRAC, Colocated, colocated, prompt_budget, with_share
 from planner.layouts import Layouts
+from planner.predict import predict
 from planner.pricing import price
 from planner.setting import Setting
 from planner.traffic import Traffic, traffic_of
@@ -237,10 +238,17 @@ def test_an_engine_that_cannot_split_says_so_when_asked() -> None:
     assert answer.status == "infeasible"
     assert answer.search.dropped["rule:engine_colocated"] > 0
     assert answer.infeasibility is not None
-    assert any("vllm does not split SMs" in text for text in answer.infeasibility.binding)
+    assert any("vllm does not split the SMs" in text for text in answer.infeasibility.binding)
     both = pipeline.plan(asked("aggregated", "colocated", engine="vllm"))
     assert both.plans
     assert both.search.dropped["rule:engine_colocated"] > 0
+
+
+def test_devices_that_cannot_be_split_are_left_out() -> None:
+    both = asked("aggregated", "colocated", pools=[pool(device="mi300x", nodes=1, each=8)])
+    answer = pipeline.plan(both)
+    assert answer.plans
+    assert answer.search.dropped["rule:engine_colocated"] > 0
 
 
 # ---- the answer
@@ -295,6 +303,17 @@ def test_shares_that_make_no_sense_are_refused() -> None:
     group = {"role": "aggregated", "parallelism": {"tp": 1}, "sm_share_frac": {"prefill": 0.5, "decode": 0.5}}
     with pytest.raises(InvalidInput, match="runs on all SMs"):
         check(asked("aggregated"), [group])
+
+
+def test_a_closed_loop_with_split_sms_is_refused_with_a_reason() -> None:
+    row = {
+        "id": "a", "model": LLAMA_8B, "device": "h100-sxm", "engine": SGLANG, "input_tokens": 1000,
+        "output_tokens": 100, "concurrency": 8,
+        "groups": [{"role": "colocated", "replicas": 1, "parallelism": {"tp": 1}}],
+    }  # fmt: skip
+    answer = predict([row])[0]
+    assert answer["status"] == "invalid"
+    assert "no closed loop" in answer["reason"]
 
 
 # ---- the worked example of docs/concepts.md
