@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.objective import LATENCY
-from models.scenario import ROLES, Role, Scenario
+from models.scenario import DEFAULT_ROLES, Role, Scenario
+from planner.colocated import splits_sms
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts, enumerate_layouts
-from planner.pricing import Priced, RolePricing, Unloaded, lighter_loads, price, token_budgets
+from planner.pricing import Priced, RolePricing, Unloaded, each_share, lighter_loads, price, token_budgets
 from planner.setting import Setting, Site
 from planner.traffic import Traffic
 
@@ -48,6 +49,11 @@ def price_candidates(
         variants = _variants(setting, roles, mine)
         out.looked_at += looked_at * variants
         out.dropped.update({rule: n * variants for rule, n in dropped.items()})
+        if "colocated" in (scenario.options.roles or ()) and not splits_sms(setting):
+            # asked for by name: said, not passed over
+            refused = Counter({"rule:engine_colocated": len(layouts)})
+            out.dropped.update(refused)
+            out.without.setdefault((setting.deployment_index, "colocated"), Counter()).update(refused)
         if not len(layouts):
             continue
         alike: dict[HandOver | None, RolePricing] = {}
@@ -61,6 +67,7 @@ def price_candidates(
             if result.priced is not None:
                 out.priced.append(replace(result.priced, hand_over=hand_over))
     if any(name in LATENCY for name in scenario.objectives):
+        out.priced = [q for p in out.priced for q in each_share(p, scenario.options.slo_confidence)]
         out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]
     return out
 
@@ -80,7 +87,7 @@ def _variants(setting: Setting, roles: list[tuple[Role, HandOver | None]], traff
 
 def roles_of(scenario: Scenario) -> tuple[Role, ...]:
     """Roles the search may use."""
-    return scenario.options.roles or ROLES
+    return scenario.options.roles or DEFAULT_ROLES
 
 
 def _roles(
@@ -94,6 +101,8 @@ def _roles(
     if "decode" in asked and "prefill" in asked and hands_over:
         found += [("prefill", h) for h in hand_overs(scenario, sites, setting, traffic)]
         found.append(("decode", None))
+    if "colocated" in asked and traffic.output_tokens >= 2.0 and splits_sms(setting):
+        found.append(("colocated", None))
     return found
 
 

@@ -11,9 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.cost.base import Array
-from models.scenario import Role
+from models.scenario import WHOLE_ROLES, Role
 from models.workload import Slo, SloLimit
 from planner.bands import error_band_frac
+from planner.colocated import (
+    SHARES_FRAC,
+    SplitLayouts,
+    colocated,
+    every_share,
+    prompt_budget,
+    split_rows,
+)
 from planner.hand_over import HandOver
 from planner.layouts import Layouts
 from planner.operating_point import Aggregated, Decode, Prefill, Replica, State
@@ -81,7 +89,7 @@ def limits_of(role: Role, slo: Slo, upper_frac: Mapping[str, float]) -> dict[str
     share), the decode side what is left.
     """
     limits = slo.limits()
-    if role != "aggregated" and slo.e2e_s is not None:
+    if role not in WHOLE_ROLES and slo.e2e_s is not None:
         share_s = slo.ttft_s.limit_s if slo.ttft_s else PREFILL_SHARE_FRAC * slo.e2e_s.limit_s
         share_s = min(share_s, 0.9 * slo.e2e_s.limit_s)
         first, rest = share_s, slo.e2e_s.limit_s - share_s
@@ -122,8 +130,10 @@ def price(
     more = 3 if role == "prefill" else 1
     # a rough bracket tells the best token budget of a layout; only that one is worth a fine load
     rough = bracket_load(replica, _ends(replica, low, high, limits), limits, ROUGH_STEPS * more)
-    best = _best_budget(rows, replica.state(np.exp(rough.floor)).rate_per_s, budgets)
-    dropped["worse_batch_limits"] += len(rows) - len(best)
+    best = np.arange(len(rows))
+    if not isinstance(layouts, SplitLayouts):  # shares of the SMs that are given are all wanted
+        best = _best_budget(rows, replica.state(np.exp(rough.floor)).rate_per_s, budgets)
+    dropped["worse_sm_share" if role == "colocated" else "worse_batch_limits"] += len(rows) - len(best)
     rows, budgets = rows.take(best), budgets[best]
     replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
     load = np.exp(bracket_load(replica, rough.take(best), limits, FINE_STEPS * more).floor)
@@ -143,6 +153,8 @@ def build_replica(  # noqa: PLR0913
     hand_over: HandOver | None,
 ) -> Replica:
     """Behaviour of a role over these layouts."""
+    if isinstance(layouts, SplitLayouts):
+        return colocated(setting, layouts, traffic, budgets)
     model = StepModel(setting=setting, layouts=layouts)
     if role == "prefill":
         assert hand_over is not None
@@ -164,6 +176,10 @@ def _with_budgets(
     setting: Setting, role: Role, layouts: Layouts, traffic: Traffic, dropped: Counter[str]
 ) -> tuple[Layouts, Array]:
     """Every useful layout with every token budget worth trying; decode needs none but its sequences."""
+    if role == "colocated":
+        split, refused = split_rows(layouts)
+        dropped["rule:colocated"] += refused
+        return split, np.full(len(split), prompt_budget(setting, traffic))
     useful = np.ones(len(layouts), dtype=bool)
     if role == "decode":
         # context parallelism splits prompts: decode gains nothing from it
@@ -188,6 +204,9 @@ def token_budgets(setting: Setting, role: Role, traffic: Traffic) -> Array:
         return ladder[:1]
     if role == "prefill":
         return ladder
+    if role == "colocated":
+        # one budget; what is tried is the share of the SMs
+        return np.full(len(SHARES_FRAC), prompt_budget(setting, traffic))
     return ladder[: int(np.searchsorted(ladder, traffic.new_tokens)) + BUDGETS_ABOVE_PROMPT]
 
 
@@ -293,3 +312,14 @@ def lighter_loads(priced: Priced, fractions: tuple[float, ...]) -> Iterator[Pric
     for fraction in fractions:
         load = priced.load * fraction
         yield replace(priced, load=load, state=priced.replica.state(load))
+
+
+def each_share(priced: Priced, confidence: str) -> Iterator[Priced]:
+    """Colocated candidates at every share of the SMs, not only the best one; others as they are."""
+    if priced.role != "colocated":
+        yield priced
+        return
+    layouts = every_share(priced.layouts)
+    found = price(priced.setting, priced.role, layouts, priced.replica.traffic, None, confidence).priced
+    if found is not None:
+        yield found
