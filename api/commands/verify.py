@@ -26,7 +26,7 @@ def command(
     """Recompute feasibility and bound of an answer in exact arithmetic, without a solver."""
     from api.render.verification import report_lines
     from solvers.verification import reading
-    from solvers.verification.verify import verify
+    from solvers.verification.several import verify_all
 
     documents = []
     for name in (plans, certificate):
@@ -35,14 +35,15 @@ def command(
         except reading.Unreadable as error:
             return tell(error, name)
     try:
-        report = verify(*documents, domains=domains_of_devices())
+        reports = verify_all(*documents, domains=domains_of_devices())
     except reading.Unreadable as error:
         return tell(error, certificate if error.document == "certificate" else plans)
     if form == "json":
-        typer.echo(json.dumps(report.to_plain(), indent=2, allow_nan=False))
+        plain = [report.to_plain() for report in reports]
+        typer.echo(json.dumps(plain[0] if len(plain) == 1 else plain, indent=2, allow_nan=False))
     else:
-        typer.echo("\n".join(report_lines(report)))
-    return None if report.accepted else ExitCode.REJECTED
+        typer.echo("\n\n".join("\n".join(report_lines(report)) for report in reports))
+    return None if all(report.accepted for report in reports) else ExitCode.REJECTED
 
 
 def domains_of_devices() -> dict[str, Any]:
