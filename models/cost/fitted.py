@@ -47,7 +47,7 @@ def curve(section: str, *keys: str) -> dict[str, float]:
 
 def engine_launches(engine: str, family: str, kind: str, number_format: str) -> float:
     """Launches of an engine's module over those of the fastest one; 1 where nobody timed them apart."""
-    rows: dict[str, dict[str, float]] = _table()["engine_launches"]
+    rows: dict[str, dict[str, float]] = _table().get("engine_launches", {})
     row = rows.get("/".join((engine, family, kind, number_format)))
     return 1.0 if row is None else row["launch_frac"]
 
