@@ -48,6 +48,8 @@ PART_GAP = 1e-5
 """Relative gap at which a part counts as solved."""
 ROUND_SHARE = 0.6
 """Share of the time left for one round of prices."""
+VAIN_SHARE = 0.25
+"""Share of the time for rounds of prices that do not raise the bound."""
 PRICE_SHARE = 0.1
 """Prices are improved while they can close this share of the gap."""
 FRUITLESS_ROUNDS = 3
@@ -224,7 +226,7 @@ class _Parts:
             self.master.add(self.best.x)
         self.useful: Bools = relaxation.x > self.program.lb
         self.size = min(2, len(blocks.parts) - 1)
-        self.vain = self.waits = 0
+        self.started, self.vain_s = time.perf_counter(), 0.0
         self.queue: list[tuple[int, ...]] = []
 
     def run(self) -> Result | None:
@@ -247,9 +249,9 @@ class _Parts:
         return None
 
     def _worth_pricing(self, rounds: int) -> bool:
-        """Whether better prices can close a good part of the gap; after vain rounds they wait a while."""
-        if self.prices is None or self.waits > 0:
-            self.waits -= 1
+        """Whether better prices can close a good part of the gap; vain rounds get a share of the time."""
+        elapsed_s = time.perf_counter() - self.started
+        if self.prices is None or self.vain_s > VAIN_SHARE * elapsed_s:
             return False
         if rounds == 0 or self.best.x is None:
             return True
@@ -258,6 +260,7 @@ class _Parts:
     def _price(self, workers: ThreadPoolExecutor) -> bool:
         """One round of prices; False where a part has no plan."""
         assert self.prices is not None
+        started = time.perf_counter()
         limit_s = ROUND_SHARE * self.search.left_s() * WORKERS / len(self.blocks.parts)
         priced = solve_parts(
             self.program,
@@ -270,11 +273,10 @@ class _Parts:
         )
         if priced.infeasible:
             return False
-        self.vain += 1
         if priced.bound > self.best.bound:
-            self.vain = 0
             self.useful = priced.useful | (self.point > self.program.lb)
-        self.waits = self.vain
+        else:
+            self.vain_s += time.perf_counter() - started
         self.best.prove(priced.bound)
         self.best.prove_floor(priced.floor)
         if priced.point is None:
