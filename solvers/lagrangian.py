@@ -41,6 +41,10 @@ class Priced:
     ----------
     bound
         Bound on the whole program.
+    cost
+        Costs of all columns at these prices [columns].
+    part_bounds
+        Bound on each part at these costs [parts].
     point
         The best points of all parts together; within every row but perhaps the linking ones [columns]. None
         where some part has no point yet.
@@ -53,6 +57,8 @@ class Priced:
     """
 
     bound: float
+    cost: Floats
+    part_bounds: Floats
     point: Floats | None
     floor: Floats
     useful: Bools
@@ -103,6 +109,8 @@ def solve_parts(
             point[block.columns] = part.result.x
     return Priced(
         bound=bound,
+        cost=cost,
+        part_bounds=np.array([part.bound for part in solved]),
         point=point if all(part.result.x is not None for part in solved) else None,
         floor=floor,
         useful=useful,

@@ -22,7 +22,7 @@ from solvers.blocks import Blocks, split
 from solvers.csr import Bools, Floats
 from solvers.dual_bound import dual_bound
 from solvers.incumbent import Incumbent
-from solvers.lagrangian import solve_parts
+from solvers.lagrangian import Priced, solve_parts
 from solvers.neighbourhoods import near, within_parts
 from solvers.price_master import PriceMaster
 from solvers.program import Program, Sense
@@ -116,7 +116,6 @@ class _Search:
         self.deadline_s = time.perf_counter() + time_limit_s - MARGIN_S - MARGIN_SHARE * time_limit_s
         self.step_s = float(np.clip(STEP_SHARE * time_limit_s, SHORTEST_STEP_S, LONGEST_STEP_S))
         self.best = Incumbent(program)
-        self.rng = np.random.default_rng(0)
 
     def left_s(self) -> float:
         return max(self.deadline_s - time.perf_counter(), 0.0)
@@ -226,6 +225,7 @@ class _Parts:
             self.master.add(self.best.x)
         self.useful: Bools = relaxation.x > self.program.lb
         self.size = min(2, len(blocks.parts) - 1)
+        self.priced: Priced | None = None
         self.started, self.vain_s = time.perf_counter(), 0.0
         self.queue: list[tuple[int, ...]] = []
 
@@ -275,6 +275,7 @@ class _Parts:
             return False
         if priced.bound > self.best.bound:
             self.useful = priced.useful | (self.point > self.program.lb)
+            self.priced = priced
         else:
             self.vain_s += time.perf_counter() - started
         self.best.prove(priced.bound)
@@ -322,10 +323,21 @@ class _Parts:
             tasks.append(within_parts(program, best.x, self.blocks.part_of, np.array(parts), free))
         return tasks
 
+    def _regret(self) -> Floats:
+        """What each part of the best plan costs beyond its bound at the best prices [parts].
+
+        Together with what the plan leaves of the priced rows this is the distance of plan and bound.
+        """
+        if self.priced is None or self.best.x is None:
+            return np.zeros(len(self.blocks.parts))
+        spent = np.bincount(self.blocks.part_of, weights=self.priced.cost * self.best.x)
+        return np.asarray(spent - self.priced.part_bounds, dtype=np.float64)
+
     def _next(self, taken: set[int]) -> tuple[int, ...]:
-        """The next parts to decide, in random order; none of those taken, where there are others."""
+        """The next parts to decide, most regret first; none of those taken, where there are others."""
         if not self.queue:
-            every = list(itertools.combinations(range(len(self.blocks.parts)), self.size))
-            self.queue = [every[i] for i in self.search.rng.permutation(len(every))]
+            every = itertools.combinations(range(len(self.blocks.parts)), self.size)
+            regret = self._regret()
+            self.queue = sorted(every, key=lambda parts: float(regret[list(parts)].sum()))
         apart = [i for i, parts in enumerate(self.queue) if taken.isdisjoint(parts)]
         return self.queue.pop(apart[-1] if apart else -1)
