@@ -48,7 +48,7 @@ PART_GAP = 1e-5
 """Relative gap at which a part counts as solved."""
 ROUND_SHARE = 0.6
 """Share of the time left for one round of prices."""
-VAIN_SHARE = 0.25
+VAIN_SHARE = 0.2
 """Share of the time for rounds of prices that do not raise the bound."""
 PRICE_SHARE = 0.1
 """Prices are improved while they can close this share of the gap."""
@@ -56,8 +56,6 @@ FRUITLESS_ROUNDS = 3
 """Rounds without any plan before the program is searched as a whole."""
 WHOLE_STEPS = 3.0
 """Time of one search of the whole program in steps."""
-NEAR_ROUNDS = 3
-"""Rounds in which the neighbourhood of the mixture of plans is searched as well."""
 NEAR_COLUMNS = 400
 """Columns that may exceed their count around a point that is not yet a plan."""
 AROUND_SHARE = 0.3
@@ -306,16 +304,14 @@ class _Parts:
             self.size, self.queue = self.size + 1, []
 
     def _neighbourhoods(self, rounds: int) -> list[Restriction]:
-        """What to solve next: around the mixture of plans at first, then some parts of the best plan."""
+        """What to solve next: around the linear point at first, then some parts of the best plan."""
         program, best = self.program, self.best
         free = self.useful & best.open
         tasks = []
-        if rounds < NEAR_ROUNDS or best.x is None:
-            tasks.append(near(program, self.point, free))
         if rounds == 0 or best.x is None:
             few = np.zeros(program.n_cols, dtype=np.bool_)
             few[np.argsort(best.floor, kind="stable")[:NEAR_COLUMNS]] = True
-            tasks.append(near(program, self.point, few & best.open))
+            tasks = [near(program, self.point, chosen) for chosen in (free, few & best.open)]
         taken: set[int] = set()
         while best.x is not None and len(tasks) < WORKERS:
             parts = self._next(taken)
