@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from models.blocks.base import Ffn, Mixer
 from models.blocks.moe import MoeFfn
 from models.precision import KV_BYTES, Precision
+from models.vision_encoder import VisionEncoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class ModelSpec:
         Weights of the checkpoint that text serving does not load (multi-token prediction).
     vision_parameters : int
         Weights of encoders that are loaded beside the language model.
+    encoder : VisionEncoder or None
+        The image encoder, where its work can be priced; None: images are refused.
     precision : Precision
         The checkpoint's own formats.
     """
@@ -62,6 +65,7 @@ class ModelSpec:
     precision: Precision
     vision_parameters: int = 0
     unread_parameters: int = 0
+    encoder: VisionEncoder | None = None
     aliases: tuple[str, ...] = ()
     source: str = ""
     note: str = field(default="", compare=False)

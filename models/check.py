@@ -22,7 +22,7 @@ class CheckGroup:
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
-    role: Literal["aggregated", "prefill", "decode", "colocated"]
+    role: Literal["aggregated", "prefill", "decode", "encode", "colocated"]
     replicas: Annotated[int, Ge(1), Le(10_000_000)] = 1
     parallelism: Parallelism
     deployment: str | None = None

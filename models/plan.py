@@ -63,7 +63,10 @@ class SmShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Equal replicas of one configuration."""
+    """Equal replicas of one configuration.
+
+    ``language_only``: no image encoder is loaded, an encode group of the deployment feeds it.
+    """
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
@@ -80,10 +83,13 @@ class Group:
     traffic_share: float
     power_level: str | None = None
     sm_share_frac: SmShare | None = None
+    language_only: bool = False
 
     @property
     def role_words(self) -> str:
         """The role, with the split of the SMs where there is one (prefill before decode)."""
+        if self.language_only:
+            return f"{self.role}, language only"
         share = self.sm_share_frac
         return self.role if share is None else f"{self.role} {share.prefill:g}/{share.decode:g}"
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
-from models.errors import InvalidInput
+from models.errors import InvalidInput, NotBuilt
 from models.parallelism import Parallelism
 from models.plan import Evidence
 from models.precision import Precision
@@ -20,7 +20,7 @@ class PredictGroup:
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
-    role: Literal["aggregated", "prefill", "decode", "colocated"]
+    role: Literal["aggregated", "prefill", "decode", "encode", "colocated"]
     replicas: Annotated[int, Ge(1), Le(10_000_000)]
     max_batch: Annotated[int, Ge(1), Le(10_000_000)] | None = None
     parallelism: Parallelism
@@ -46,7 +46,7 @@ class PredictRow:
     output_tokens: Annotated[float, Ge(1), Le(100_000_000)]
     concurrency: Annotated[float, Ge(1e-6), Le(100_000_000)]
     devices: Annotated[int, Ge(1), Le(10_000_000)] | None = None
-    groups: Annotated[tuple[PredictGroup, ...], MinLen(1), MaxLen(2)]
+    groups: Annotated[tuple[PredictGroup, ...], MinLen(1), MaxLen(3)]
 
     def __post_init__(self) -> None:
         roles = sorted(g.role for g in self.groups)
@@ -55,6 +55,12 @@ class PredictRow:
                 "role colocated has no closed loop: a split of the SMs is priced for open arrivals only",
                 pointer=f"/groups/{[g.role for g in self.groups].index('colocated')}/role",
                 hint="Maybe plan or check a scenario with this role.",
+            )
+        if "encode" in roles:
+            raise NotBuilt(
+                "predict prices text: its rows carry no images, so an encode group has no work",
+                pointer=f"/groups/{[g.role for g in self.groups].index('encode')}/role",
+                hint="Maybe plan or check a scenario with workload.images.",
             )
         if roles not in (["aggregated"], ["decode", "prefill"]):
             raise InvalidInput(

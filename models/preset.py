@@ -12,6 +12,7 @@ from typing import Any
 from models.architecture import LayerKind, ModelSpec
 from models.blocks.registry import FFNS, MIXERS
 from models.precision import Precision
+from models.vision_encoder import VisionEncoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ def decode(row: Mapping[str, Any]) -> ModelSpec:
         "pattern": pattern,
         "precision": Precision(**row["precision"]),
         "aliases": tuple(row.get("aliases", ())),
+        "encoder": VisionEncoder(**row["encoder"]) if "encoder" in row else None,
     }
     plain = {key: value for key, value in row.items() if key not in {"schema", "parameters"}}
     return ModelSpec(**{**plain, **special})
@@ -61,6 +63,8 @@ def encode(spec: ModelSpec) -> dict[str, Any]:
     row["kinds"] = [{"mixer": _written(k.mixer), "ffn": _written(k.ffn)} for k in spec.kinds]
     row["pattern"] = [[k, len(list(run))] for k, run in groupby(spec.pattern)]
     row["precision"] = dict(_said(spec.precision))
+    if spec.encoder is not None:
+        row["encoder"] = dict(_said(spec.encoder))
     if "aliases" in row:
         row["aliases"] = list(spec.aliases)
     return {"schema": "shardwright.model/1", **row, "parameters": spec.parameters()}

@@ -16,8 +16,8 @@ from models.wire import WIRE
 from models.workload import Slo, Workload
 
 Role = Literal["aggregated", "prefill", "decode", "encode", "colocated"]
-ROLES: tuple[Role, ...] = ("aggregated", "prefill", "decode", "colocated")
-"""Roles this version plans with; encode comes with the fleet issue."""
+ROLES: tuple[Role, ...] = ("aggregated", "prefill", "decode", "encode", "colocated")
+"""Roles this version plans with; encode serves images only."""
 DEFAULT_ROLES: tuple[Role, ...] = ("aggregated", "prefill", "decode", "encode")
 """Roles a search uses unless told otherwise; colocated rests on assumed figures and is asked for by name."""
 WHOLE_ROLES: tuple[Role, ...] = ("aggregated", "colocated")
@@ -90,9 +90,6 @@ class Options:
                 pointer="/verify",
                 hint="Maybe options.verify: none.",
             )
-        for i, role in enumerate(self.roles or ()):
-            if role not in ROLES:
-                raise NotBuilt(f"role {role} is not built yet", pointer=f"/roles/{i}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

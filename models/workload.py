@@ -85,8 +85,21 @@ def length_moments(lengths: Lengths) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """Images beside the text of a request: their mean number, and tiles of each (null: the model's most)."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    per_request: Annotated[float, Ge(0), Le(10_000)]
+    tiles: Annotated[int, Ge(1), Le(10_000)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """Arrivals, lengths and the share of input tokens found in a prefix cache."""
+    """Arrivals, lengths and the share of input tokens found in a prefix cache.
+
+    ``input_tokens`` counts text; the tokens of ``images`` come on top and are in no prefix cache.
+    """
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
@@ -94,6 +107,7 @@ class Workload:
     input_tokens: Lengths
     output_tokens: Lengths
     prefix_hit_frac: Annotated[float, Ge(0), Le(1)] = 0.0
+    images: Images | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,19 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from models.objective import LATENCY
-from models.scenario import DEFAULT_ROLES, Role, Scenario
+from models.scenario import Role, Scenario
 from planner.colocated import splits_sms
-from planner.hand_over import HandOver, prompt_cache_bytes
+from planner.hand_over import HandOver
+from planner.image_work import ImageWork
 from planner.layouts import Layouts, enumerate_layouts
 from planner.pricing import Priced, RolePricing, Unloaded, each_share, lighter_loads, price, token_budgets
 from planner.setting import Setting, Site
 from planner.traffic import Traffic
+from planner.variants import Variant, variants_of
 
+Alike = dict[tuple[Role, ImageWork | None, HandOver], RolePricing]
+"""Prices of one setting's replicas that send something, by what they send and how fast."""
 LIGHTER = (0.5, 0.25, 0.1, 0.02)
 """Shares of the highest load that latency objectives may choose from."""
 
@@ -45,93 +47,48 @@ def price_candidates(
     out = Candidates()
     for setting, layouts, looked_at, dropped in enumerated:
         mine, confidence = traffic[setting.deployment_index], scenario.options.slo_confidence
-        roles = _roles(scenario, sites, setting, mine)
-        variants = _variants(setting, roles, mine)
-        out.looked_at += looked_at * variants
-        out.dropped.update({rule: n * variants for rule, n in dropped.items()})
+        variants = variants_of(scenario, sites, setting, mine)
+        budgets = sum(len(token_budgets(v.setting, v.role, mine)) for v in variants if v.layouts is None)
+        out.looked_at += looked_at * budgets
+        out.dropped.update({rule: n * budgets for rule, n in dropped.items()})
         if "colocated" in (scenario.options.roles or ()) and not splits_sms(setting):
             # asked for by name: said, not passed over
             refused = Counter({"rule:engine_colocated": len(layouts)})
             out.dropped.update(refused)
             out.without.setdefault((setting.deployment_index, "colocated"), Counter()).update(refused)
-        if not len(layouts):
-            continue
-        alike: dict[HandOver | None, RolePricing] = {}
-        for role, hand_over in roles:
-            # caches sent to different pools at one speed cost the same
-            speed = replace(hand_over, to_pool=-1) if hand_over else None
-            if role != "prefill" or speed not in alike:
-                alike[speed] = price(setting, role, layouts, mine, hand_over, confidence)
-            _note(out, setting, role, alike[speed])
-            result = alike[speed]
+        alike: Alike = {}
+        for variant in variants:
+            rows = layouts if variant.layouts is None else variant.layouts
+            if not len(rows):
+                continue
+            result = _priced(variant, rows, mine, confidence, alike)
+            _note(out, variant, result)
             if result.priced is not None:
-                out.priced.append(replace(result.priced, hand_over=hand_over))
+                out.priced.append(replace(result.priced, hand_over=variant.hand_over))
     if any(name in LATENCY for name in scenario.objectives):
         out.priced = [q for p in out.priced for q in each_share(p, scenario.options.slo_confidence)]
         out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]
     return out
 
 
-def _note(out: Candidates, setting: Setting, role: Role, result: RolePricing) -> None:
-    key = (setting.deployment_index, role)
+def _priced(
+    variant: Variant, layouts: Layouts, traffic: Traffic, confidence: str, alike: Alike
+) -> RolePricing:
+    """Price of a variant; what is sent to different pools at one speed costs the same."""
+    setting, role, hand_over = variant.setting, variant.role, variant.hand_over
+    if hand_over is None:
+        return price(setting, role, layouts, traffic, None, confidence)
+    key = (role, setting.images, replace(hand_over, to_pool=-1))
+    if key not in alike:
+        alike[key] = price(setting, role, layouts, traffic, hand_over, confidence)
+    return alike[key]
+
+
+def _note(out: Candidates, variant: Variant, result: RolePricing) -> None:
+    key = (variant.setting.deployment_index, variant.role)
     out.valid += result.looked_at
+    if variant.layouts is not None:
+        out.looked_at += result.looked_at
     out.dropped.update({name: n for name, n in result.dropped.items() if n})
     out.unloaded.setdefault(key, []).append(result.unloaded)
     out.without.setdefault(key, Counter()).update(result.dropped)
-
-
-def _variants(setting: Setting, roles: list[tuple[Role, HandOver | None]], traffic: Traffic) -> int:
-    """Candidates per layout: one for every role, token budget and pool that caches are sent to."""
-    return sum(len(token_budgets(setting, role, traffic)) for role, _ in roles)
-
-
-def roles_of(scenario: Scenario) -> tuple[Role, ...]:
-    """Roles the search may use."""
-    return scenario.options.roles or DEFAULT_ROLES
-
-
-def _roles(
-    scenario: Scenario, sites: list[Site], setting: Setting, traffic: Traffic
-) -> list[tuple[Role, HandOver | None]]:
-    """Roles of a setting; a prefill replica once for every pool its caches may go to."""
-    asked = roles_of(scenario)
-    found: list[tuple[Role, HandOver | None]] = [("aggregated", None)] if "aggregated" in asked else []
-    # one token is no answer to decode: its prompt is all there is
-    hands_over = traffic.output_tokens >= 2.0 and setting.engine.can("disaggregation")
-    if "decode" in asked and "prefill" in asked and hands_over:
-        found += [("prefill", h) for h in hand_overs(scenario, sites, setting, traffic)]
-        found.append(("decode", None))
-    if "colocated" in asked and traffic.output_tokens >= 2.0 and splits_sms(setting):
-        found.append(("colocated", None))
-    return found
-
-
-def hand_overs(scenario: Scenario, sites: list[Site], setting: Setting, traffic: Traffic) -> list[HandOver]:
-    """Transfer of caches from this setting's pool to every pool."""
-    size = prompt_cache_bytes(setting.spec, setting.precision.cache, traffic.input_tokens)
-    return [_hand_over(scenario, sites, setting.pool_index, g, size) for g in range(len(sites))]
-
-
-def _hand_over(
-    scenario: Scenario, sites: list[Site], source: int, target: int, request_bytes: float
-) -> HandOver:
-    """Inside a pool the network of its nodes; between pools a link of the scenario, else the slower network.
-
-    Without a link of its own a pair of pools shares what the smaller one's devices can send together.
-    """
-    ends = [sites[source], sites[target]]
-    slower = min(s.device.scale_out_bytes_per_s for s in ends)
-    latency = max(s.device.scale_out_latency_s for s in ends)
-    shared = np.inf
-    if source != target:
-        names = (ends[0].pool.name, ends[1].pool.name)
-        links = [k for k in scenario.cluster.links if {k.from_, k.to} == set(names)]
-        directed = [k for k in links if (k.from_, k.to) == names] or links
-        if directed:
-            shared, latency = directed[0].bytes_per_s, latency + directed[0].latency_s
-        elif all(s.capacity is not None for s in ends):
-            shared = slower * min(s.capacity or 0 for s in ends)
-    return HandOver(
-        to_pool=target, request_bytes=request_bytes, rank_bytes_per_s=slower, link_bytes_per_s=float(shared),
-        latency_s=latency,
-    )  # fmt: skip

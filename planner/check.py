@@ -8,10 +8,11 @@ import numpy as np
 from models import codec
 from models.check import CheckAnswer, CheckedGroup, CheckGroup
 from models.errors import InvalidInput
+from models.objective import level_unit
+from models.parallelism import Parallelism
 from models.prediction import PredictRow
 from models.scenario import Scenario
 from planner import pipeline
-from planner.candidates import hand_overs
 from planner.colocated import sm_share, split_rules, with_share
 from planner.columns import gather
 from planner.demand import demands
@@ -21,7 +22,14 @@ from planner.layouts import Layouts, packing, rules
 from planner.pricing import Priced, price
 from planner.reasons import rule_text, unloaded_reasons
 from planner.setting import Setting, Site, settings
-from planner.traffic import Traffic, traffic_of
+from planner.traffic import Traffic, traffics
+from planner.variants import (
+    ENCODE_DEVICES,
+    POOL_FRACS,
+    embedding_hand_overs,
+    hand_overs,
+    role_setting,
+)
 from solvers import fleet as program
 from solvers.ranked import k_best
 
@@ -36,11 +44,50 @@ def check(scenario: Scenario, config: Any) -> dict[str, Any]:
     """
     groups = _groups(config)
     sites, _, found = settings(scenario)
-    traffic = [traffic_of(d.workload) for d in scenario.deployments]
+    # which share of the first token an encode pool takes is the planner's to choose: the best one counts
+    fracs = POOL_FRACS if any(g.role == "encode" for g in groups) else (0.0,)
+    verdicts = [_verdict(scenario, sites, found, groups, frac) for frac in fracs]
+    checked, reasons, value = max(verdicts, key=lambda v: _merit(scenario, v))
+    best = pipeline.plan(scenario)
+    best_value = best.plans[0].objective_value if best.plans else None
+    distance = (
+        None if value is None or best_value is None else abs(value - best_value) / max(abs(best_value), 1e-12)
+    )
+    answer_ = CheckAnswer(
+        feasible=value is not None, reasons=tuple(reasons), groups=tuple(checked), objective=best.objective,
+        objective_value=value, best_objective_value=best_value, gap_to_best=distance,
+    )  # fmt: skip
+    plain: dict[str, Any] = codec.to_plain(answer_)
+    return plain
+
+
+_Verdict = tuple[list[CheckedGroup], list[str], float | None]
+"""Groups, what is wrong, and the value of the objective where nothing is."""
+
+
+def _merit(scenario: Scenario, verdict: _Verdict) -> tuple[float, float]:
+    """Larger for a better objective; without one, for fewer reasons against it."""
+    _, reasons, value = verdict
+    if value is None:
+        return -np.inf, -float(len(reasons))
+    _, sense = level_unit(scenario.levels[0])
+    return (value if sense == "max" else -value), 0.0
+
+
+def _verdict(
+    scenario: Scenario, sites: list[Site], found: list[Setting], groups: list[CheckGroup], pool_frac: float
+) -> _Verdict:
+    """All groups, with encode groups at one share of the first token."""
+    traffic = traffics(scenario, found)
     checked: list[CheckedGroup] = []
     priced: list[tuple[Priced, int]] = []
     for i, group in enumerate(groups):
         setting = _setting(scenario, found, group, f"/groups/{i}")
+        fed = any(
+            g.role == "encode" and (g.deployment or scenario.deployments[0].name) == setting.deployment.name
+            for g in groups
+        )
+        setting = role_setting(setting, group.role, pool_frac if fed else 0.0)
         answer, column = _check_group(scenario, sites, setting, group, traffic[setting.deployment_index])
         checked.append(answer)
         if column is not None:
@@ -54,17 +101,7 @@ def check(scenario: Scenario, config: Any) -> dict[str, Any]:
         value = _objective_value(scenario, sites, traffic, priced) if not reasons else None
         if value is None and not reasons:
             reasons.append("the replicas do not sustain the traffic of the scenario within the SLO")
-    best = pipeline.plan(scenario)
-    best_value = best.plans[0].objective_value if best.plans else None
-    distance = (
-        None if value is None or best_value is None else abs(value - best_value) / max(abs(best_value), 1e-12)
-    )
-    answer_ = CheckAnswer(
-        feasible=value is not None, reasons=tuple(reasons), groups=tuple(checked), objective=best.objective,
-        objective_value=value, best_objective_value=best_value, gap_to_best=distance,
-    )  # fmt: skip
-    plain: dict[str, Any] = codec.to_plain(answer_)
-    return plain
+    return checked, reasons, value
 
 
 def _groups(config: Any) -> list[CheckGroup]:
@@ -113,7 +150,13 @@ def _setting(scenario: Scenario, found: list[Setting], group: CheckGroup, pointe
         if s.deployment_index == (names.index(group.deployment) if group.deployment else 0)
         and s.pool_index == (pools.index(group.pool) if group.pool else 0)
     ]
-    if group.precision is None:
+    if group.role == "encode" and mine[0].images is None:
+        raise InvalidInput(
+            f"the requests of {mine[0].deployment.name} carry no images for an encode group",
+            pointer=f"{pointer}/role", hint="Maybe workload.images is missing in the scenario.",
+        )  # fmt: skip
+    # an encoder runs in bf16 whatever the language model does
+    if group.precision is None or group.role == "encode":
         return mine[0]
     asked = group.precision
     same = [s for s in mine if (s.precision.weights, s.precision.experts, s.precision.cache)
@@ -131,7 +174,7 @@ def _check_group(
     scenario: Scenario, sites: list[Site], setting: Setting, group: CheckGroup, traffic: Traffic
 ) -> tuple[CheckedGroup, Priced | None]:
     layouts = Layouts.of(group.parallelism)
-    failed = [name for name, good in rules(setting, layouts).items() if not bool(good[0])]
+    failed = [name for name, good in _rules(setting, group, layouts).items() if not bool(good[0])]
     if group.role == "colocated":
         failed += split_rules(setting, layouts)
         layouts = layouts if group.sm_share_frac is None else with_share(layouts, group.sm_share_frac.prefill)
@@ -164,9 +207,19 @@ def _check_group(
     return answer, priced
 
 
+def _rules(setting: Setting, group: CheckGroup, layouts: Layouts) -> dict[str, Any]:
+    """Rules of the role by name; those of the language model's layouts do not hold for an encoder."""
+    if group.role != "encode":
+        return dict(rules(setting, layouts))
+    side_by_side = group.parallelism == Parallelism(dp=group.parallelism.dp)
+    return {"rule:encode": [side_by_side and group.parallelism.dp in ENCODE_DEVICES]}
+
+
 def _hand_over(
     scenario: Scenario, sites: list[Site], setting: Setting, group: CheckGroup, traffic: Traffic
 ) -> HandOver | None:
+    if group.role == "encode":
+        return embedding_hand_overs(scenario, sites, setting)[setting.pool_index]
     if group.role != "prefill":
         return None
     return hand_overs(scenario, sites, setting, traffic)[setting.pool_index]

@@ -31,7 +31,7 @@ from models.cost.sm_share import (
 from models.memory import activation_bytes
 from models.plan import SmShare
 from planner.layouts import Layouts
-from planner.memory_fit import MemoryFit, fit, kv_pool_beside
+from planner.memory_fit import MemoryFit, fit, kv_pool_beside, peak_activations
 from planner.operating_point import MAX_BUSY_FRAC, Decode, Prefill, State
 from planner.queueing import Statistic, length_factor, met_batch, peak_batch
 from planner.setting import Setting
@@ -143,7 +143,7 @@ class Colocated:
         """Activations of both phases, which run at once [B]."""
         spec, layouts = self.model.setting.spec, self.model.layouts
         prompts = np.maximum(np.floor(self.batched_tokens / self.traffic.new_tokens), 1.0)
-        first = activation_bytes(spec, layouts.tp, prompts, self.batched_tokens)
+        first = peak_activations(self.model, prompts, self.batched_tokens)
         later = activation_bytes(spec, layouts.tp, seats, seats / layouts.pp)
         return first + later
 
@@ -203,6 +203,10 @@ class Colocated:
         length = self.traffic.output_tokens * length_factor(statistic, self.traffic.output_cv)
         first_s = self.prefill.latency(load, state, "ttft_s", statistic)
         return first_s + max(length - 1.0, 0.0) * token_s
+
+    def stage_layers(self, row: int) -> tuple[int, ...]:
+        """Layers of each pipeline stage of one candidate."""
+        return self.decode.stage_layers(row)
 
     def shape(self, load: Array) -> StepCost:
         """Decode step beside a prompt at this load."""

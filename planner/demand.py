@@ -74,6 +74,8 @@ def _end_to_end_s(scenario: Scenario, traffic: list[Traffic], columns: Columns, 
     if slo.ttft_s is not None and slo.tpot_s is not None:
         return slo.ttft_s.limit_s + traffic[m].decode_tokens * slo.tpot_s.limit_s
     mine = [
-        i for i, p in enumerate(columns.priced) if p.setting.deployment_index == m and p.role != "prefill"
+        i
+        for i, p in enumerate(columns.priced)
+        if p.setting.deployment_index == m and p.role not in ("prefill", "encode")
     ]
     return float(np.median(columns.latency_s["e2e_s"][np.isin(columns.block, mine)]))

@@ -21,6 +21,7 @@ WORDS = {
     "head": "output head and sampling",
     "pipeline": "pipeline hops",
     "host": "host work of the engine",
+    "encoder": "the image encoder",
 }
 
 
@@ -98,6 +99,11 @@ def _warnings(runs: list[GroupRun]) -> list[str]:
         if r.priced.role == "colocated":
             found.append(
                 "colocated replicas: how phases share SMs and memory bandwidth is assumed, not measured"
+            )
+        if setting.images is not None and setting.images.encodes:
+            found.append(
+                f"the image encoder of {setting.spec.id} is priced from kernel curves; "
+                "no serving run with images stands behind its times and its memory"
             )
         longest, known = r.limits.max_model_len, setting.spec.max_context_tokens
         if longest > known:

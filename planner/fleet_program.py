@@ -2,8 +2,9 @@
 
 One column per candidate and load. A supply is what one role of a deployment offers; a request of a
 deployment passes one supply of a whole role (aggregated, colocated), or a prefill supply and the decode
-supply its cache is sent to (equal cache format). Resources are the devices of each pool and the caps;
-replicas are tiled into the scale-up domains of their pool.
+supply its cache is sent to (equal cache format); before either of them an encode supply where an encode pool
+takes its images. Resources are the devices of each pool and the caps; replicas are tiled into the scale-up
+domains of their pool.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +26,11 @@ from solvers.fleet_instance import Reserve
 from solvers.tiling import Tiling
 
 SupplyKey = tuple[int, str, str, int, int]
-"""Deployment, role, cache format, pool, pool the caches are sent to (-1 where none)."""
+"""Deployment, role, cache format, pool, pool that is sent to (-1 where none).
+
+Roles of an encode pool and of the replicas behind it carry the pool's share of the first token:
+``encode@0.25`` feeds ``aggregated@0.25`` and ``prefill@0.25``, whose limits add up to the deployment's.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +72,13 @@ class Translated:
 def supply_key(priced: Priced) -> SupplyKey:
     """The supply all candidates of one setting and role fill."""
     to_pool = priced.hand_over.to_pool if priced.hand_over else -1
-    whole = priced.role in WHOLE_ROLES
-    cache = "" if whole else priced.setting.precision.cache
-    pool = -1 if whole else priced.setting.pool_index
-    return (priced.setting.deployment_index, priced.role, cache, pool, to_pool)
+    images, role = priced.setting.images, str(priced.role)
+    if images is not None and images.pool_frac > 0.0:
+        role = f"{role}@{images.pool_frac:g}"
+    cache = priced.setting.precision.cache if priced.role in ("prefill", "decode") else ""
+    # replicas of a whole role are one supply in all pools, unless embeddings have to reach theirs
+    pool = priced.setting.pool_index if role not in WHOLE_ROLES else -1
+    return (priced.setting.deployment_index, role, cache, pool, to_pool)
 
 
 def translate(
@@ -109,15 +117,24 @@ def translate(
 
 
 def _channels(supplies: tuple[SupplyKey, ...]) -> tuple[tuple[SupplyKey, ...], ...]:
-    """Ways of a request: one whole role alone, or prefill and the decode pool its cache goes to."""
-    found: list[tuple[SupplyKey, ...]] = [(s,) for s in supplies if s[1] in WHOLE_ROLES]
+    """Ways of a request: a whole role, or prefill and the decode pool it sends to; encode before them."""
+    found: list[tuple[SupplyKey, ...]] = [(s,) for s in supplies if s[1].partition("@")[0] in WHOLE_ROLES]
     for first in supplies:
-        if first[1] != "prefill":
+        if not first[1].startswith("prefill"):
             continue
         second = (first[0], "decode", first[2], first[4], -1)
         if second in supplies:
             found.append((first, second))
-    return tuple(found)
+    return tuple(path for way in found for path in _with_encode(way, supplies))
+
+
+def _with_encode(way: tuple[SupplyKey, ...], supplies: tuple[SupplyKey, ...]) -> list[tuple[SupplyKey, ...]]:
+    """The way itself, or after each encode supply that feeds its first pool at its share."""
+    deployment, role, _, pool, _ = way[0]
+    _, behind, frac = role.partition("@")
+    if not behind:
+        return [way]
+    return [(s, *way) for s in supplies if (s[0], s[1], s[4]) == (deployment, f"encode@{frac}", pool)]
 
 
 def _identities(columns: Columns) -> np.ndarray:
@@ -233,28 +250,23 @@ def failure_domain(site: Site, failure: Failure, pool_index: int) -> int:
 def _links(
     columns: Columns, channels: tuple[tuple[SupplyKey, ...], ...]
 ) -> tuple[tuple[tuple[int, int], ...], np.ndarray, np.ndarray]:
-    """Links between pools that caches cross, with their capacity."""
+    """Links between pools that caches and embeddings cross, with their capacity."""
     hand_overs = {
-        (
-            p.setting.deployment_index,
-            p.setting.precision.cache,
-            p.setting.pool_index,
-            p.hand_over.to_pool,
-        ): p.hand_over
+        supply_key(p): p.hand_over
         for p in columns.priced
         if p.hand_over is not None and p.hand_over.to_pool != p.setting.pool_index
     }
-    pairs = tuple(sorted({(key[2], key[3]) for key in hand_overs}))
+    pairs = tuple(sorted({(key[3], key[4]) for key in hand_overs}))
     moved = np.zeros((len(pairs), len(channels)))
     limit = np.full(len(pairs), np.inf)
     for j, channel in enumerate(channels):
-        first = channel[0]
-        found = hand_overs.get((first[0], first[2], first[3], first[4]))
-        if found is None:
-            continue
-        e = pairs.index((first[3], first[4]))
-        moved[e, j] = found.request_bytes
-        limit[e] = min(limit[e], found.link_bytes_per_s)
+        for supply in channel:
+            found = hand_overs.get(supply)
+            if found is None:
+                continue
+            e = pairs.index((supply[3], supply[4]))
+            moved[e, j] += found.request_bytes
+            limit[e] = min(limit[e], found.link_bytes_per_s)
     bounded = np.isfinite(limit)
     kept = tuple(pair for pair, keep in zip(pairs, bounded, strict=True) if keep)
     return kept, moved[bounded], limit[bounded]

@@ -87,7 +87,7 @@ def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -
             memory=_memory(replica, i, float(pool[i]), float(activations[i])),
             watt=float(watt[i]),
             parts_s={name: float(np.broadcast_to(v, load.shape)[i]) for name, v in cost.parts_s.items()},
-            layer_partition=replica.model.partitions[int(layouts.pp[i])],
+            layer_partition=replica.stage_layers(i),
         )
         for i, a in enumerate(assignments)
     ]

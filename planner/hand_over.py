@@ -1,4 +1,4 @@
-"""Hand-over of a prompt's KV cache from a prefill replica to a decode replica."""
+"""Hand-over between replicas: a prompt's KV cache to a decode replica, image embeddings to a prompt's."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from planner.layouts import Layouts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandOver:
-    """Where caches go and how fast one rank can send.
+    """Where caches or embeddings go and how fast one rank can send.
 
     Attributes
     ----------
     to_pool : int
-        Pool of the decode replicas.
+        Pool of the replicas that take them.
     request_bytes : float
-        Cache of one mean prompt, the whole model [B].
+        Cache of one mean prompt, the whole model, or embeddings of its images [B].
     rank_bytes_per_s : float
         Slower of the two pools' network per device, one direction [B/s].
     link_bytes_per_s : float
@@ -38,7 +38,10 @@ class HandOver:
         """Whole transfer of one prompt: every rank that holds a distinct part sends it [s]."""
         cores = [k.mixer.core() for k in spec.kinds if k.mixer is not None]
         heads = max((c.kv_heads for c in cores if c.kv_elements_per_token), default=1)
-        senders = np.minimum(layouts.tp, heads) * layouts.pp * layouts.cp
+        return self.split_seconds(np.minimum(layouts.tp, heads) * layouts.pp * layouts.cp)
+
+    def split_seconds(self, senders: Array) -> Array:
+        """Whole transfer of one request that so many ranks send in equal parts [s]."""
         speed = np.minimum(senders * self.rank_bytes_per_s, self.link_bytes_per_s)
         whole: Array = self.latency_s + self.request_bytes / speed
         return whole

@@ -16,10 +16,11 @@ import numpy as np
 from models.plan import Infeasibility, Relaxation
 from models.scenario import WHOLE_ROLES, Deployment, Scenario
 from models.workload import Slo
-from planner.candidates import Candidates, roles_of
+from planner.candidates import Candidates
 from planner.fleet_program import Translated
 from planner.group_run import statistic_name
 from planner.setting import Site
+from planner.variants import roles_of
 from solvers.relaxation import Family, explain_infeasibility
 
 Feasible = Callable[[Scenario], bool]
@@ -64,12 +65,21 @@ def in_time(relaxations: Iterator[Relaxation]) -> list[Relaxation]:
 
 def without_candidates(scenario: Scenario, candidates: Candidates) -> list[int]:
     """Deployments that no priced candidate can serve: neither by a whole role nor as a pair."""
-    have = {(p.setting.deployment_index, p.role) for p in candidates.priced}
-    return [
-        m
-        for m in range(len(scenario.deployments))
-        if not any((m, role) in have for role in WHOLE_ROLES) and not {(m, "prefill"), (m, "decode")} <= have
-    ]
+    have: dict[int, set[tuple[str, float]]] = {m: set() for m in range(len(scenario.deployments))}
+    for p in candidates.priced:
+        images = p.setting.images
+        have[p.setting.deployment_index].add((p.role, 0.0 if images is None else images.pool_frac))
+    return [m for m, roles in have.items() if not _serves(roles)]
+
+
+def _serves(roles: set[tuple[str, float]]) -> bool:
+    """Whether roles, each with the share of an encode pool in front of it, make a way for a request."""
+    for frac in {frac for _, frac in roles}:
+        fed = frac == 0.0 or ("encode", frac) in roles
+        pair = ("prefill", frac) in roles and ("decode", 0.0) in roles
+        if fed and (pair or any((role, frac) in roles for role in WHOLE_ROLES)):
+            return True
+    return False
 
 
 def explain_missing(
@@ -183,7 +193,12 @@ def with_limit(scenario: Scenario, deployment: int, metric: str, limit_s: float)
 
 def _memory_relaxation(m: int, sites: list[Site], candidates: Candidates) -> Iterator[Relaxation]:
     """Device memory that the best layout lacks."""
-    missing = [u.extra_bytes for (d, _), us in candidates.unloaded.items() if d == m for u in us]
+    missing = [
+        u.extra_bytes
+        for (d, role), us in candidates.unloaded.items()
+        if d == m and role != "encode"  # an encoder alone fits nearly everywhere
+        for u in us
+    ]
     extra = min(missing, default=np.inf)
     if 0.0 < extra < np.inf:
         memory = max(s.device.memory_bytes for s in sites)

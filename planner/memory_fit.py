@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.cost.base import Array
+from models.encoder_memory import multimodal_cache_bytes, tile_activation_bytes
 from models.memory import activation_bytes, layer_weight_bytes, sequence_bytes
 from models.precision import WEIGHT_BYTES
+from planner.image_work import busiest_tiles
 from planner.stages import stage_counts
 from planner.step import StepModel
 
@@ -57,9 +59,9 @@ def fit(
             for k in spec.kinds
         ]
     )
-    activations = activation_bytes(spec, layouts.tp, max_num_seqs, batched_tokens)
+    activations = peak_activations(model, max_num_seqs, batched_tokens)
     table = spec.embedding_parameters * WEIGHT_BYTES["bf16"] / layouts.tp
-    vision = spec.vision_parameters * WEIGHT_BYTES["bf16"] / layouts.tp
+    vision = _encoder_bytes(model)
     weights, per_sequence = np.zeros(len(layouts)), np.zeros(len(layouts))
     for pp, partition in model.partitions.items():
         rows = layouts.pp == pp
@@ -69,17 +71,17 @@ def fit(
         if not spec.tied_embeddings or len(held) > 1:  # tied tables are copied across stages
             held[-1] += table[rows]
         kept = np.tensordot(counts, cache[:, rows], 1)
-        pool = _kv_pool(model, held, activations[rows], layouts.devices[rows])
+        pool = pool_bytes(model, held, activations[rows], layouts.devices[rows])
         tightest = np.argmin(pool / np.maximum(kept, 1.0), axis=0)
         # where not even the weights fit, the heaviest stage is the one to show
         tightest = np.where((pool < 0).any(axis=0), np.argmax(held, axis=0), tightest)
         pick = (tightest, np.arange(held.shape[1]))
         weights[rows], per_sequence[rows] = held[pick], kept[pick]
-    pool = _kv_pool(model, weights, activations, layouts.devices)
+    pool = pool_bytes(model, weights, activations, layouts.devices)
     return MemoryFit(
         weights=weights,
         activations=activations,
-        engine=_engine_bytes(model, layouts.devices),
+        engine=engine_bytes(model, layouts.devices),
         kv_pool=pool,
         kv_per_sequence=per_sequence,
         tokens_per_pool=np.maximum(pool, 0.0) / np.maximum(per_sequence, 1.0) * reference_tokens,
@@ -89,29 +91,57 @@ def fit(
 
 def kv_pool_bytes(model: StepModel, weights: Array, seats: Array, batched_tokens: Array) -> Array:
     """Room for the cache on a rank that holds ``weights`` and serves ``seats`` sequences [B]."""
-    activations = activation_bytes(model.setting.spec, model.layouts.tp, seats, batched_tokens)
-    return kv_pool_beside(model, weights, activations)
+    return kv_pool_beside(model, weights, peak_activations(model, seats, batched_tokens))
 
 
 def kv_pool_beside(model: StepModel, weights: Array, activations: Array) -> Array:
     """Room for the cache on a rank beside weights and activations [B]."""
-    return _kv_pool(model, weights, activations, model.layouts.devices)
+    return pool_bytes(model, weights, activations, model.layouts.devices)
 
 
-def _engine_bytes(model: StepModel, devices: Array) -> Array:
-    """Context, communication buffers and CUDA graphs."""
-    engine = model.setting.engine
+def peak_activations(model: StepModel, seats: Array, batched_tokens: Array) -> Array:
+    """Peak of a rank [B]: that of the language model, or of the tiles of one largest request before it.
+
+    The ranks of a tensor-parallel group share the tiles of a request.
+    """
+    images, tp = model.setting.images, model.layouts.tp
+    peak = activation_bytes(model.setting.spec, tp, seats, batched_tokens)
+    if images is None or not images.encodes:
+        return peak
+    tiles = busiest_tiles(images.most_tiles, tp)
+    return np.maximum(peak, tiles * tile_activation_bytes(images.encoder))
+
+
+def _encoder_bytes(model: StepModel) -> Array:
+    """Encoder weights on a rank of the first stage [B].
+
+    Text alone leaves the encoder cut by tp; where images are served every rank holds it whole, and none
+    does behind an encode pool.
+    """
+    images, tp = model.setting.images, model.layouts.tp
+    whole = model.setting.spec.vision_parameters * WEIGHT_BYTES["bf16"]
+    if images is None:
+        cut: Array = whole / tp
+        return cut
+    return np.full(tp.shape, whole if images.encodes else 0.0)
+
+
+def engine_bytes(model: StepModel, devices: Array) -> Array:
+    """Context, communication buffers, CUDA graphs, multimodal cache [B]."""
+    engine, images = model.setting.engine, model.setting.images
     total: Array = (
         engine.context_bytes + engine.graph_bytes + np.where(devices > 1, engine.collective_bytes, 0.0)
     )
+    if images is not None and images.caches:
+        total = total + multimodal_cache_bytes(images.encoder, model.setting.spec.hidden_size)
     return total
 
 
-def _kv_pool(model: StepModel, weights: Array, activations: Array, devices: Array) -> Array:
+def pool_bytes(model: StepModel, weights: Array, activations: Array, devices: Array) -> Array:
     """Room for the cache by the engine's rule: of the whole device, of a static part, or of what is free."""
     engine, device = model.setting.engine, model.setting.site.device
     memory = device.memory_bytes
-    reserve = _engine_bytes(model, devices)
+    reserve = engine_bytes(model, devices)
     if engine.memory_rule == "total":
         # CUDA graphs lie outside the fraction, but never outside the device
         budget = np.minimum(engine.memory_frac * memory - (reserve - engine.graph_bytes), memory - reserve)

@@ -15,10 +15,11 @@ from typing import Protocol
 import numpy as np
 
 from models.cost.base import Array
-from models.memory import activation_bytes
-from planner.memory_fit import MemoryFit, fit, kv_pool_bytes
+from planner.encoder_step import encode_s
+from planner.image_work import busiest_tiles
+from planner.memory_fit import MemoryFit, fit, kv_pool_bytes, peak_activations
 from planner.queueing import Statistic, length_factor, mean_wait_s, met_batch, peak_batch, wait_s
-from planner.step import StepCost, StepModel
+from planner.step import StepCost, StepModel, with_encoder
 from planner.step_load import StepLoad, decode_load, prefill_load, ranks_apart
 from planner.traffic import Traffic
 
@@ -112,6 +113,10 @@ class Replica(Protocol):
         """Step price at a load, for the breakdown."""
         ...
 
+    def stage_layers(self, row: int) -> tuple[int, ...]:
+        """Layers of each pipeline stage of one candidate."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Base:
@@ -132,13 +137,44 @@ class _Base:
         ones = np.ones(len(self.model.layouts))
         return fit(self.model, float(self.traffic.max_model_len), ones, self.batched_tokens)
 
+    @cached_property
+    def _encode_s(self) -> tuple[Array, Array] | None:
+        """Encoding of a request with few and with most images [s]; None where no image is encoded here."""
+        images, tp = self.model.setting.images, self.model.layouts.tp
+        if images is None or not images.encodes:
+            return None
+        # the ranks of a tensor-parallel group share the tiles of a request
+        few, most = (encode_s(self.model.setting, busiest_tiles(t, tp)) for t in images.few_and_most)
+        return few, most
+
+    def images_s(self, statistic: Statistic = "mean") -> Array | None:
+        """Encoding of the images of one request before its prompt [s]; None where none is encoded here."""
+        images = self.model.setting.images
+        if images is None or self._encode_s is None:
+            return None
+        return images.at(statistic, *self._encode_s)
+
+    def first_token(self, state: State, statistic: Statistic) -> Array:
+        """Queue, steps that pass meanwhile, own images and prefill [s]."""
+        factor = self.traffic.prompt_factor(statistic)
+        own = state.first_s * factor
+        mean_s, own_s = self.images_s(), self.images_s(statistic)
+        if mean_s is not None and own_s is not None:
+            # images do not grow with the text: their part of the mean is replaced by their own percentile
+            own = own + self.model.setting.cost.loop().own_frac * (own_s - factor * mean_s)
+        return wait_s(statistic, state.queue_s, state.busy_frac) + state.residual_s + own
+
     def activations(self, seats: Array) -> Array:
-        """Activations with so many sequences per attention-dp rank [B]."""
-        return activation_bytes(self.model.setting.spec, self.model.layouts.tp, seats, self.batched_tokens)
+        """Peak of activations of a rank with ``seats`` sequences [B]."""
+        return peak_activations(self.model, seats, self.batched_tokens)
 
     def kv_pool(self, seats: Array) -> Array:
-        """Room for the cache beside them [B]."""
+        """Room for the KV cache beside them on the tightest rank [B]."""
         return kv_pool_bytes(self.model, self.memory.weights, seats, self.batched_tokens)
+
+    def stage_layers(self, row: int) -> tuple[int, ...]:
+        """Layers of each pipeline stage of one candidate."""
+        return self.model.partitions[int(self.model.layouts.pp[row])]
 
     def cache_frac(self, seats: Array) -> Array:
         """Cache that ``seats`` sequences take over what is left beside their logits."""
@@ -162,9 +198,16 @@ class Aggregated(_Base):
         """Time one prompt keeps the slowest stage of an otherwise idle rank busy."""
         none = np.zeros(len(self.model.layouts))
         chunk, prompt = self.chunk_tokens(none), none + self.traffic.new_tokens
-        step = self.model.cost(_with_prefix(prefill_load(chunk, prompt), self.traffic))
+        step = self._encoding(self.model.cost(_with_prefix(prefill_load(chunk, prompt), self.traffic)), chunk)
         busy: Array = np.maximum(prompt / chunk, 1.0) * step.bottleneck_s
         return busy
+
+    def _encoding(self, mixed: StepCost, chunk: Array) -> StepCost:
+        """A step with a chunk carries as much of the request's images as of its prompt."""
+        images_s = self.images_s()
+        if images_s is None:
+            return mixed
+        return with_encoder(mixed, images_s / np.maximum(self.traffic.new_tokens / chunk, 1.0))
 
     def _steps(self, batch: Array) -> tuple[StepCost, StepCost, Array]:
         """Pure decode step, mixed step, and the share of mixed ones."""
@@ -177,7 +220,7 @@ class Aggregated(_Base):
         dp = self.model.layouts.dp
         load = _with_prefix(prefill_load(chunk, prompt, micro, context), traffic)
         mixed = self.model.cost(replace(load, prefill_ranks=dp / ranks_apart(share, dp)))
-        return pure, mixed, share
+        return pure, self._encoding(mixed, chunk), share
 
     def _token_s(self, pure: StepCost, mixed: StepCost, share: Array) -> Array:
         # attention-dp ranks step together: a chunk on one of them holds up all
@@ -212,7 +255,7 @@ class Aggregated(_Base):
         """TTFT, TPOT or end-to-end time."""
         if metric == "tpot_s":
             return self._tpot(load, state, statistic)
-        first = _first_token(state, statistic, self.traffic)
+        first = self.first_token(state, statistic)
         if metric == "ttft_s":
             return first
         length = self.traffic.output_tokens * length_factor(statistic, self.traffic.output_cv)
@@ -292,7 +335,12 @@ class Prefill(_Base):
         together = replace(
             one, prefill_tokens=tokens, prefill_prior_tokens=one.prefill_prior_tokens * prompts
         )
-        return self.model.cost(together), prompts, steps
+        cost = self.model.cost(together)
+        images_s = self.images_s()
+        if images_s is not None:
+            # images of one request after the other, each with its part of the prompt
+            cost = with_encoder(cost, images_s * prompts / steps)
+        return cost, prompts, steps
 
     @property
     def prompt_s(self) -> Array:
@@ -328,17 +376,11 @@ class Prefill(_Base):
         """TTFT; TPOT is the decode replica's."""
         if metric == "tpot_s":
             return np.zeros(load.shape)
-        return _first_token(state, statistic, self.traffic)
+        return self.first_token(state, statistic)
 
     def shape(self, load: Array) -> StepCost:
         """Full prefill step."""
         return self._work[0]
-
-
-def _first_token(state: State, statistic: Statistic, traffic: Traffic) -> Array:
-    """Queue, steps that pass meanwhile, own prefill."""
-    own = state.first_s * length_factor(statistic, traffic.input_cv)
-    return wait_s(statistic, state.queue_s, state.busy_frac) + state.residual_s + own
 
 
 def _with_prefix(load: StepLoad, traffic: Traffic) -> StepLoad:

@@ -30,7 +30,7 @@ from planner.ranking import RankedPlan, rank_plans, with_bound
 from planner.sensitivity import sensitivities
 from planner.setting import Site, settings
 from planner.trade_off import told_points, trade_off
-from planner.traffic import Traffic, traffic_of
+from planner.traffic import Traffic, traffics
 from solvers.dominance import undominated
 from solvers.ranked import Ranking, k_best
 from solvers.result import Status
@@ -125,7 +125,7 @@ def _price(scenario: Scenario, tell: Progress) -> Question:
     sites, _, found = settings(scenario)
     check_sizing(scenario)
     check_prices(scenario, sites)
-    traffic = [traffic_of(d.workload) for d in scenario.deployments]
+    traffic = traffics(scenario, found)
     tell("enumerating", {})
     enumerated = enumerate_candidates(found)
     tell("building_graph", {})

@@ -12,7 +12,7 @@ from models import catalog, codec
 from models.calibration import Calibration
 from models.cluster import Pool
 from models.cost.base import Array
-from models.errors import InvalidInput, ShardwrightError
+from models.errors import InvalidInput, NotBuilt, ShardwrightError
 from models.plan import Evidence
 from models.precision import Precision
 from models.prediction import PredictGroup, Prediction, PredictRow
@@ -67,6 +67,8 @@ def predict(
         try:
             row = codec.from_plain(PredictRow, content)
             together[_key(row)].append((i, row))
+        except NotBuilt as error:
+            answers[i] = _refused(content, "unsupported", str(error))
         except ShardwrightError as error:
             answers[i] = _refused(content, "invalid", str(error))
     for members in together.values():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.cost.base import Array
-from models.scenario import WHOLE_ROLES, Role
+from models.scenario import Role
 from models.workload import Slo, SloLimit
 from planner.bands import error_band_frac
 from planner.colocated import (
@@ -22,6 +22,7 @@ from planner.colocated import (
     prompt_budget,
     split_rows,
 )
+from planner.encode_point import Encode
 from planner.hand_over import HandOver
 from planner.layouts import Layouts
 from planner.operating_point import Aggregated, Decode, Prefill, Replica, State
@@ -36,6 +37,8 @@ MAX_UTILISATION_FRAC = 0.98
 ROUGH_STEPS, FINE_STEPS = 7, 6
 BUDGETS_ABOVE_PROMPT = 3
 """Token budgets above the prompt worth trying: room for the prompt beside thousands of decodes."""
+ENCODE_BATCHES = (1.0, 2.0, 4.0, 8.0)
+"""Requests that an encode replica may take in one batch; tiles alone fill a device from a few on."""
 TINY, HUGE = 1e-12, 1e12
 STEEPEST = 1.0
 """Margins are capped at a factor e: near saturation latencies run away and would mislead the secant."""
@@ -82,19 +85,30 @@ class RolePricing:
     unloaded: Unloaded
 
 
-def limits_of(role: Role, slo: Slo, upper_frac: Mapping[str, float]) -> dict[str, SloLimit]:
+def limits_of(
+    role: Role, slo: Slo, upper_frac: Mapping[str, float], pool_frac: float = 0.0
+) -> dict[str, SloLimit]:
     """Limits a role answers for, tightened by the upper end of each metric's error band where one is given.
 
     A disaggregated pair shares an end-to-end limit: the prefill side gets the TTFT limit (or a fixed
-    share), the decode side what is left.
+    share), the decode side what is left. Of the time to the first token an encode pool takes ``pool_frac``,
+    and the replicas behind it the rest.
     """
     limits = slo.limits()
-    if role not in WHOLE_ROLES and slo.e2e_s is not None:
-        share_s = slo.ttft_s.limit_s if slo.ttft_s else PREFILL_SHARE_FRAC * slo.e2e_s.limit_s
-        share_s = min(share_s, 0.9 * slo.e2e_s.limit_s)
-        first, rest = share_s, slo.e2e_s.limit_s - share_s
-        limits["e2e_s"] = replace(slo.e2e_s, limit_s=first if role == "prefill" else rest)
-    if role == "prefill":
+    if slo.e2e_s is not None:
+        whole_s = slo.e2e_s.limit_s
+        share_s = slo.ttft_s.limit_s if slo.ttft_s else PREFILL_SHARE_FRAC * whole_s
+        share_s = min(share_s, 0.9 * whole_s)
+        parts = {
+            "encode": pool_frac * share_s,
+            "prefill": (1.0 - pool_frac) * share_s,
+            "decode": whole_s - share_s,
+        }
+        limits["e2e_s"] = replace(slo.e2e_s, limit_s=parts.get(role, whole_s - pool_frac * share_s))
+    if slo.ttft_s is not None:
+        frac = pool_frac if role == "encode" else 1.0 - pool_frac
+        limits["ttft_s"] = replace(slo.ttft_s, limit_s=frac * slo.ttft_s.limit_s)
+    if role in ("prefill", "encode"):
         limits.pop("tpot_s", None)
     if role == "decode":
         limits.pop("ttft_s", None)
@@ -115,7 +129,8 @@ def price(
     """Highest sustained load of every layout and token budget of one role."""
     banded = ("ttft_s", "tpot_s", "e2e_s") if confidence == "band" else ()
     upper = {metric: error_band_frac(setting, metric)[1] for metric in banded}
-    limits = limits_of(role, setting.deployment.slo, upper)
+    pool_frac = setting.images.pool_frac if setting.images is not None else 0.0
+    limits = limits_of(role, setting.deployment.slo, upper, pool_frac)
     dropped: Counter[str] = Counter()
     rows, budgets = _with_budgets(setting, role, layouts, traffic, dropped)
     looked_at = sum(dropped.values()) + len(rows)
@@ -126,8 +141,8 @@ def price(
         return RolePricing(priced=None, looked_at=looked_at, dropped=dropped, unloaded=unloaded)
     rows, budgets, low, high = rows.take(good), budgets[good], low[good], high[good]
     replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
-    # a prefill step does not depend on the load: more steps cost next to nothing
-    more = 3 if role == "prefill" else 1
+    # a prefill or encode step does not depend on the load: more steps cost next to nothing
+    more = 3 if role in ("prefill", "encode") else 1
     # a rough bracket tells the best token budget of a layout; only that one is worth a fine load
     rough = bracket_load(replica, _ends(replica, low, high, limits), limits, ROUGH_STEPS * more)
     best = np.arange(len(rows))
@@ -160,6 +175,10 @@ def build_replica(  # noqa: PLR0913
         assert hand_over is not None
         seconds = hand_over.seconds(layouts, setting.spec)
         return Prefill(model=model, traffic=traffic, batched_tokens=budgets, transfer_s=seconds)
+    if role == "encode":
+        assert hand_over is not None
+        seconds = hand_over.split_seconds(layouts.dp)
+        return Encode(model=model, traffic=traffic, batched_tokens=budgets, transfer_s=seconds)
     kind = Aggregated if role == "aggregated" else Decode
     return kind(model=model, traffic=traffic, batched_tokens=budgets)
 
@@ -167,7 +186,7 @@ def build_replica(  # noqa: PLR0913
 def load_range(role: Role, layouts: Layouts) -> tuple[Array, Array]:
     """Loads between which the search runs."""
     ones = np.ones(len(layouts))
-    if role == "prefill":
+    if role in ("prefill", "encode"):
         return ones * 1e-3, ones * MAX_UTILISATION_FRAC
     return ones * IDLE_BATCH, MAX_BATCH * layouts.pp.astype(float)
 
@@ -197,8 +216,12 @@ def _with_budgets(
 def token_budgets(setting: Setting, role: Role, traffic: Traffic) -> Array:
     """Values of ``max_num_batched_tokens`` that a role is tried with.
 
-    A mixed step holds one prompt at most beside its decodes: budgets far above the prompt change nothing.
+    A mixed step holds one prompt at most beside its decodes: budgets far above the prompt change nothing. An
+    encode batch is counted in whole requests, so that more images per request never make it better.
     """
+    if role == "encode":
+        assert setting.images is not None
+        return np.array(ENCODE_BATCHES) * setting.images.tokens
     ladder = np.array(setting.engine.batched_tokens_ladder, dtype=float)
     if role == "decode":
         return ladder[:1]

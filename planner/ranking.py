@@ -86,7 +86,9 @@ def with_bound(plans: list[RankedPlan], ranking: Ranking) -> list[RankedPlan]:
 def _group_order(run: GroupRun) -> tuple[object, ...]:
     setting = run.priced.setting
     devices = int(run.priced.layouts.devices[run.row])
-    return (setting.deployment_index, *(run.priced.role != r for r in ("aggregated", "colocated", "prefill")),
+    first = ("encode", "aggregated", "colocated", "prefill")
+    role = first.index(run.priced.role) if run.priced.role in first else len(first)
+    return (setting.deployment_index, role,
             setting.pool_index, -devices, run.assignment.column)  # fmt: skip
 
 
@@ -172,6 +174,7 @@ def _group(run: GroupRun, runs: list[GroupRun]) -> Group:
         traffic_share=assignment.weight_per_s / max(sum(peers), 1e-300),
         power_level=setting.site.power_level,
         sm_share_frac=sm_share(run.priced.layouts, run.row),
+        language_only=run.priced.role != "encode" and _pool_frac(run) > 0.0,
     )
 
 
@@ -186,9 +189,14 @@ def _predict(scenario: Scenario, deployment: int, runs: list[GroupRun]) -> Predi
         by_role[run.priced.role].append(run)
     whole = [r for role in WHOLE_ROLES for r in by_role[role]]
     rate = sum(r.assignment.weight_per_s for r in whole + by_role["prefill"])
-    paths = [(r.assignment.weight_per_s, r.latency_s) for r in whole]
-    if by_role["prefill"] and by_role["decode"]:
-        paths.append(_pair(by_role["prefill"], by_role["decode"]))
+    paths: list[_Path] = []
+    for frac in dict.fromkeys(_pool_frac(r) for r in whole + by_role["prefill"]):
+        encode = [r for r in by_role["encode"] if _pool_frac(r) == frac]
+        first = [r for r in by_role["prefill"] if _pool_frac(r) == frac]
+        served = [(r.assignment.weight_per_s, r.latency_s) for r in whole if _pool_frac(r) == frac]
+        if first and by_role["decode"]:
+            served.append(_pair(first, by_role["decode"]))
+        paths += [_after_encode(encode, path) for path in served]
     latency = {m: _mixed([(w, latency[m]) for w, latency in paths]) for m in METRICS}
     tokens = rate * traffic_of(scenario.deployments[deployment].workload).output_tokens
     devices = sum(r.assignment.replicas * int(r.priced.layouts.devices[r.row]) for r in mine)
@@ -199,7 +207,27 @@ def _predict(scenario: Scenario, deployment: int, runs: list[GroupRun]) -> Predi
     )  # fmt: skip
 
 
-def _pair(first: list[GroupRun], second: list[GroupRun]) -> tuple[float, dict[str, dict[str, float]]]:
+_Path = tuple[float, dict[str, dict[str, float]]]
+"""Requests per second of a path, and its latencies by metric and statistic."""
+
+
+def _pool_frac(run: GroupRun) -> float:
+    """Share of the first token that an encode pool takes on the path of this group; 0 without one."""
+    images = run.priced.setting.images
+    return 0.0 if images is None else images.pool_frac
+
+
+def _after_encode(encode: list[GroupRun], path: _Path) -> _Path:
+    """The path after its encode groups: their time comes before the first token."""
+    if not encode:
+        return path
+    weight, latency = path
+    ahead = _mixed([(r.assignment.weight_per_s, r.latency_s["ttft_s"]) for r in encode])
+    later = {m: {s: latency[m][s] + ahead[s] for s in ahead} for m in ("ttft_s", "e2e_s")}
+    return weight, {**latency, **later}
+
+
+def _pair(first: list[GroupRun], second: list[GroupRun]) -> _Path:
     """Prefill and decode groups as one path: first token from one side, the others from the other."""
     ttft = _mixed([(r.assignment.weight_per_s, r.latency_s["ttft_s"]) for r in first])
     tpot = _mixed([(r.assignment.weight_per_s, r.latency_s["tpot_s"]) for r in second])

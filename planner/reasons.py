@@ -21,6 +21,7 @@ RULES = {
     "rule:role": "context parallelism is for prompts, splitting the cache for decode",
     "rule:engine_colocated": "this engine does not split the SMs of this device between the phases",
     "rule:colocated": "a replica that splits its SMs runs no pipeline and no context parallelism",
+    "rule:encode": "an encode replica is whole encoders side by side: dp of 1, 2, 4 or 8, all else 1",
     "rule:whole_nodes": "a replica lies inside one scale-up domain or takes whole nodes",
 }
 

@@ -17,6 +17,7 @@ from models.hardware import Device
 from models.precision import Precision
 from models.price_book import PriceBook
 from models.scenario import Deployment, EngineChoice, InlineModel, Scenario
+from planner.image_work import ImageWork, images_of
 from planner.importers import hf_config
 from planner.served_precision import served_precision
 
@@ -69,6 +70,7 @@ class Setting:
 
     ``calibration`` is the user's, where it holds for this device and engine; ``cost`` then carries it.
     ``steps`` makes the step model of some layouts where measured step times are at hand; None: our own.
+    ``images`` is what requests with images make a replica do; None: text only.
     """
 
     deployment_index: int
@@ -82,6 +84,7 @@ class Setting:
     cost: CostSource
     calibration: Calibration | None = None
     steps: Callable[..., Any] | None = None
+    images: ImageWork | None = None
 
 
 def resolve_model(deployment: Deployment, pointer: str) -> ModelSpec:
@@ -186,6 +189,10 @@ def settings(scenario: Scenario) -> tuple[list[Site], list[ModelSpec], list[Sett
         resolve_site(pool, prices, f"/cluster/pools/{i}") for i, pool in enumerate(scenario.cluster.pools)
     ]
     specs = [resolve_model(d, f"/deployments/{i}") for i, d in enumerate(scenario.deployments)]
+    images = [
+        images_of(d.workload, spec, f"/deployments/{i}")
+        for i, (d, spec) in enumerate(zip(scenario.deployments, specs, strict=True))
+    ]
     calibration = resolve_calibration(scenario.calibration, "/calibration")
     found = [
         Setting(
@@ -199,6 +206,7 @@ def settings(scenario: Scenario) -> tuple[list[Site], list[ModelSpec], list[Sett
             precision=served_precision(spec, precision, engine),
             cost=cost_of(site.device, deployment.engine, engine.version, own),
             calibration=own,
+            images=images[m],
         )
         for m, (deployment, spec) in enumerate(zip(scenario.deployments, specs, strict=True))
         for engine in (catalog.engine(deployment.engine.name),)

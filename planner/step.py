@@ -49,6 +49,15 @@ class StepCost:
         return self.parts()
 
 
+def with_encoder(cost: StepCost, seconds: Array) -> StepCost:
+    """The same step after ``seconds`` of image encoding on its first stage, which hold up all stages."""
+    return StepCost(
+        bottleneck_s=cost.bottleneck_s + seconds,
+        travel_s=cost.travel_s + seconds,
+        parts=lambda: {**cost.parts_s, "encoder": seconds},
+    )
+
+
 @lru_cache(maxsize=256)
 def _graph(nodes: tuple[Node, ...], overlap: bool) -> Dag:
     return block_graph(nodes, overlap=overlap)

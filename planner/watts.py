@@ -2,7 +2,7 @@
 
 A linear law, so that the program can weigh idle capacity against work and a plan draws what the program
 says. Running replicas read their weights all the time (memory-bound share of the range); a prompt adds the
-rest of the range for as long as it is computed alone. Prefill replicas idle when no prompt is there.
+rest of the range for as long as it is computed alone. Prefill and encode replicas idle when there is none.
 """
 
 from models.cost.base import Array
@@ -16,7 +16,7 @@ from planner.setting import Site
 def base_watt(site: Site, layouts: Layouts, role: Role) -> Array:
     """Draw of all devices of a replica that runs without prompts [W]."""
     none = layouts.devices * 0.0
-    busy = none if role == "prefill" else none + 1.0
+    busy = none if role in ("prefill", "encode") else none + 1.0
     watt: Array = layouts.devices * draw_watt(site.idle_watt, site.peak_watt, none, busy)
     return watt
 

@@ -61,7 +61,8 @@ def outcome(answer: RankedPlans) -> Outcome:
 
 def _groups(plan: Plan) -> tuple[str, ...]:
     return tuple(
-        f"{g.deployment}: {g.replicas} x {g.parallelism.short()} {g.role} on {g.pool}" for g in plan.groups
+        f"{g.deployment}: {g.replicas} x {g.parallelism.short()} {g.role_words} on {g.pool}"
+        for g in plan.groups
     )
 
 

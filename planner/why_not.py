@@ -5,6 +5,7 @@ import numpy as np
 from models.scenario import WHOLE_ROLES, Scenario
 from planner.candidates import Candidates
 from planner.fleet_program import Translated
+from planner.pricing import Priced
 from planner.setting import Site
 
 SHOWN = 3
@@ -24,7 +25,7 @@ def _uniform(scenario: Scenario, sites: list[Site], translated: Translated, best
         return []
     columns, fleet = translated.columns, translated.fleet
     capacity = sites[0].capacity
-    alone = np.array([p.role in WHOLE_ROLES for p in columns.priced])[columns.block]
+    alone = np.array([p.role in WHOLE_ROLES and not _behind_pool(p) for p in columns.priced])[columns.block]
     if capacity is None or not alone.any():
         return []
     replicas = capacity // np.maximum(columns.devices.astype(int), 1)
@@ -36,6 +37,11 @@ def _uniform(scenario: Scenario, sites: list[Site], translated: Translated, best
         for c in order
         if 0.0 < reached[c] < best * (1.0 - 1e-6)
     ]
+
+
+def _behind_pool(priced: Priced) -> bool:
+    """Whether it needs an encode pool in front of it."""
+    return priced.setting.images is not None and priced.setting.images.pool_frac > 0.0
 
 
 def _name(translated: Translated, column: int) -> str:

@@ -2,7 +2,8 @@ r"""Best counts of replica configurations on a cluster: the configuration progra
 
 Sets        c in C              configurations (columns), each on one supply
             s in S              supplies: a role of one deployment, filled by the columns that serve it
-            j in J              channels: the supplies one request passes, (aggregated,) or (prefill, decode)
+            j in J              channels: the supplies one request passes, (aggregated,) or (prefill, decode),
+                                each also after (encode,)
             w in W              demands (traffic classes)
             g in G              resources: device pools and caps on money, power, devices
             e in E              links shared by what crosses them

@@ -3,7 +3,8 @@
 ``python tests/catalogue/make_presets.py DATA_DIR`` reads ``DATA_DIR/model_configs/*.json`` with the
 importer and writes one compact preset per file and the index. Aliases and notes are written by hand in
 the presets and carried over. The fetched files stay outside the repository; ``test_presets.py`` checks
-that the presets still equal what the importer makes of them.
+that the presets still equal what the importer makes of them. ``written`` makes those whose configuration is
+written down in this directory.
 """
 
 import json
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from models.architecture import ModelSpec  # noqa: E402
 from models.preset import encode, summary  # noqa: E402
 from planner.importers.hf_config import read  # noqa: E402
+from tests.catalogue import minicpm_v  # noqa: E402
 
 TARGET = Path(__file__).parents[2] / "models/data/models"
 SOURCE = "config.json of {} as bundled in aiconfigurator_core 0.12.0"
@@ -37,6 +39,22 @@ def preset(file: Path) -> ModelSpec:
         source=SOURCE.format(name),
         note=kept.get("note", ""),
     )
+
+
+def written() -> dict[str, ModelSpec]:
+    """Architectures whose configuration stands in this directory, by the name of their preset."""
+    spec = read(minicpm_v.CONFIG, id="openbmb/MiniCPM-V-2_6")
+    assert spec.encoder is not None
+    encoder = replace(spec.encoder, source=f"{minicpm_v.SOURCE}; a tile of 448 x 448 pixels")
+    return {
+        "minicpm-v-2_6.json": replace(
+            spec,
+            encoder=encoder,
+            aliases=("openbmb/MiniCPM-V-2.6", "minicpm-v-2.6"),
+            source=minicpm_v.SOURCE,
+            note="8.10e9 with encoder and resampler, which are counted apart",
+        )
+    }
 
 
 def target(file: Path) -> str:
@@ -68,6 +86,11 @@ def main(data: Path) -> None:
         spec = preset(file)
         (TARGET / target(file)).write_text(text(encode(spec)), encoding="utf-8")
         rows.append(asdict(summary(spec, target(file))))
+    made = {row["file"] for row in rows}
+    for name, spec in written().items():
+        if name not in made:
+            (TARGET / name).write_text(text(encode(spec)), encoding="utf-8")
+            rows.append(asdict(summary(spec, name)))
     body = ",\n".join(json.dumps(row) for row in rows)
     index = f'{{\n"schema": "shardwright.models/1",\n"models": [\n{body}\n]\n}}\n'
     (TARGET / "index.json").write_text(index, encoding="utf-8")

@@ -8,7 +8,7 @@ from models import catalog
 from models.blocks.moe import MoeFfn
 from models.errors import UnknownName
 from models.preset import decode, encode, summary
-from tests.catalogue.make_presets import fetched, preset, target
+from tests.catalogue.make_presets import TARGET, fetched, preset, target, text, written
 
 # (parameters, active parameters) in 1e9 and KV bytes per token in bf16, recounted by hand
 GOLDEN = {
@@ -45,8 +45,24 @@ _TOTAL = re.compile(r"(?<![\dA-Za-z.])(\d+(?:\.\d+)?)B(?![A-Za-z])", re.IGNORECA
 _ACTIVE = re.compile(r"-A(\d+(?:\.\d+)?)B", re.IGNORECASE)
 
 
-def test_the_catalogue_holds_37_models():
-    assert len(catalog.model_ids()) == 37
+def test_the_catalogue_holds_38_models():
+    assert len(catalog.model_ids()) == 38
+
+
+@pytest.mark.parametrize("file", written())
+def test_presets_of_a_written_configuration_are_what_the_importer_makes_of_it(file):
+    spec = written()[file]
+    assert (TARGET / file).read_text() == text(encode(spec))
+    assert asdict(summary(spec, file)) in [asdict(row) for row in catalog.model_summaries()]
+
+
+def test_minicpm_v_counts_its_encoder_apart():
+    """Published as 8.10e9: Qwen2-7B, SigLIP-400M and a resampler of 64 queries."""
+    spec = catalog.model("openbmb/MiniCPM-V-2_6")
+    assert (spec.parameters() + spec.vision_parameters) / 1e9 == pytest.approx(8.10, rel=1e-3)
+    assert spec.kv_bytes_per_token() == 57344
+    assert spec.encoder.layers * spec.encoder.layer_parameters / 1e9 == pytest.approx(0.411, rel=2e-3)
+    assert spec.encoder.tiles_per_image * spec.encoder.tile_tokens == 640
 
 
 @pytest.mark.parametrize("name", GOLDEN)

@@ -36,6 +36,7 @@ UNIT_FREE = {
     "parameters": "logarithms of factors",
     "base": "constants whose unit is that of the field of Overheads or ServingLoop they go into",
     "concurrency": "a count of requests",
+    "per_request": "images per request, by the scenario's contract",
     "histogram": "pairs of tokens and weight, by the scenario's contract",
     "mean": "tokens, by the scenario's contract",
     "idle": "watt, named by the object it stands in",

@@ -186,7 +186,6 @@ def test_names_are_used_once(key: str) -> None:
     [
         ("/mode", "train"),
         ("/options/verify", "top1"),
-        ("/options/roles", ["encode"]),
         ("/deployments/0/workload/arrival", {"trace": {"id": "x"}}),
     ],
 )

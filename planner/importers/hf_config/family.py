@@ -63,6 +63,7 @@ FAMILIES: dict[str, Family] = {
     "kimi_linear": Family(score_correction=True),
     "llama4": Family(qk_norm="none", global_every=4),
     "llama4_text": Family(qk_norm="none", global_every=4),
+    "minicpmv": _QWEN2,
     "nemotron": Family(gated=False),
     "nemotron_h": Family(gated=False, score_correction=True),
     "olmo2": Family(qk_norm="full"),

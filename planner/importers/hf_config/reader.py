@@ -13,7 +13,7 @@ from planner.importers.hf_config.family import Family, family
 from planner.importers.hf_config.ffn import ffns, has_experts
 from planner.importers.hf_config.fields import LAYERS, Fields, shown
 from planner.importers.hf_config.quantization import Formats, formats
-from planner.importers.hf_config.vision import vision_parameters
+from planner.importers.hf_config.vision import vision_encoder, vision_parameters
 
 _NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
@@ -75,6 +75,7 @@ def read(config: Mapping[str, Any], *, quant: Mapping[str, Any] | None = None, i
         precision=found.precision,
         vision_parameters=vision_parameters(top, hidden),
         unread_parameters=_token_prediction(c, stack[-1], hidden),
+        encoder=vision_encoder(top),
     )
 
 
