@@ -8,6 +8,7 @@ from models.cost.base import Array
 from planner.day import Day
 from planner.fleet_program import Translated
 from solvers.ranked import RankedSolution
+from solvers.served import idle_columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ def assignments_of(
     """Replicas and requests of every column in use: a supply's flow is shared in proportion to capacity."""
     carried = _carried(solution, translated)
     x = solution.x
+    if solution.carried_per_s is not None:
+        x = np.where(idle_columns(translated.fleet, carried), 0, x)
     if day is None:
         return [
             Assignment(

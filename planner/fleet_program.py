@@ -214,13 +214,17 @@ def _tiling(sites: list[Site], columns: Columns) -> Tiling | None:
 
 
 def _reserve(scenario: Scenario, sites: list[Site], columns: Columns) -> Reserve | None:
-    """Replicas of every column that one failed device, node or rack can hold."""
+    """Devices, nodes or racks that may fail, and what of each column they hold."""
     failure = scenario.reserve.failure
     if failure is None:
         return None
-    domain = np.array([failure_domain(site, failure, g) for g, site in enumerate(sites)], dtype=float)
+    capacity = np.array([failure_domain(site, failure, g) for g, site in enumerate(sites)])
+    devices = np.array([site.capacity or 0 for site in sites])
     pool_of = np.array([p.setting.pool_index for p in columns.priced], dtype=np.int64)[columns.block]
-    return Reserve(domain_of=pool_of, lost=np.maximum(domain[pool_of] / columns.devices, 1.0))
+    return Reserve(
+        pool_of=pool_of, size=columns.devices.astype(np.int64), capacity=capacity,
+        domains=devices // capacity,
+    )  # fmt: skip
 
 
 def failure_domain(site: Site, failure: Failure, pool_index: int) -> int:

@@ -11,9 +11,11 @@ from models.scenario import Scenario
 from models.units import HOUR_S
 from planner.columns import Columns
 from planner.day import Day
+from planner.fleet_program import failure_domain
 from planner.group_run import GroupRun
 from planner.placement import Device, Want, place
 from planner.setting import Site
+from planner.spread_placement import place_spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ def operation_of(columns: Columns, runs: list[GroupRun], day: Day | None) -> Ope
 
 
 def placed(
-    sites: list[Site], runs: list[GroupRun], operation: Operation
+    scenario: Scenario, sites: list[Site], runs: list[GroupRun], operation: Operation
 ) -> dict[tuple[int, int], tuple[Device, ...]] | None:
     """Devices for the most replicas every group ever has, else for the fullest period; None: no packing."""
 
@@ -88,10 +90,17 @@ def placed(
             for i, (r, n, size) in enumerate(zip(runs, counts, operation.devices, strict=True))
         ]
 
-    together = place(sites, wants(operation.counts.max(axis=0)))
+    def arranged(counts: Array) -> dict[tuple[int, int], tuple[Device, ...]] | None:
+        failure = scenario.reserve.failure
+        if failure is None or failure == "device":
+            return place(sites, wants(counts))
+        domains = [failure_domain(site, failure, g) for g, site in enumerate(sites)]
+        return place_spread(sites, wants(counts), domains)
+
+    together = arranged(operation.counts.max(axis=0))
     if together is not None or len(operation.hours) == 1:
         return together
-    each = [place(sites, wants(counts)) for counts in operation.counts]
+    each = [arranged(counts) for counts in operation.counts]
     return None if None in each else each[int(np.argmax(operation.counts @ operation.devices))]
 
 

@@ -22,13 +22,13 @@ from planner.candidates import Candidates, enumerate_candidates, price_candidate
 from planner.certifying import certificate_of, certify
 from planner.columns import gather
 from planner.day import day_of, over_day
-from planner.day_shortage import explain_day
 from planner.demand import check_prices, check_sizing, demands
 from planner.fleet_program import Translated, translate
 from planner.infeasibility import bounded, explain_missing, explain_shortage, without_candidates
 from planner.ranking import RankedPlan, rank_plans, with_bound
 from planner.sensitivity import sensitivities
 from planner.setting import Site, settings
+from planner.shortage_by_solving import explain_by_solving
 from planner.trade_off import told_points, trade_off
 from planner.traffic import Traffic, traffics
 from solvers.dominance import undominated
@@ -217,8 +217,8 @@ def _shortage(question: Question) -> Infeasibility:
     scenario = question.scenario
     limit_s = scenario.options.time_limit_s
     feasible = bounded(is_feasible, limit_s)
-    if scenario.periods:
-        return explain_day(scenario, question.candidates, feasible)
+    if scenario.periods or scenario.reserve.failure is not None:
+        return explain_by_solving(scenario, question.candidates, feasible)
     roomy, _ = _translate(question, top_k=1, without_limits=True)
     return explain_shortage(scenario, roomy, question.candidates, feasible, limit_s)
 

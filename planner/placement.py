@@ -28,7 +28,7 @@ def place(sites: list[Site], wants: list[Want]) -> dict[tuple[int, int], tuple[D
     placed: dict[tuple[int, int], tuple[Device, ...]] = {}
     for g, site in enumerate(sites):
         mine = sorted((w for w in wants if w.pool == g), key=lambda w: -w.devices)
-        if not _fill(site, mine, placed) and not _fill_exactly(site, mine, placed):
+        if not fill(site, mine, placed) and not _fill_exactly(site, mine, placed):
             return None
     return placed
 
@@ -47,7 +47,7 @@ def _fill_exactly(site: Site, wants: list[Want], placed: dict[tuple[int, int], t
     if site.capacity is None:
         return False
     wide = [w for w in wants if w.devices > site.domain]
-    if not _fill(site, wide, placed):
+    if not fill(site, wide, placed):
         return False
     taken = sum(-(-w.devices // site.domain) * w.replicas for w in wide)
     bins = site_bins(site)
@@ -66,12 +66,12 @@ def _fill_exactly(site: Site, wants: list[Want], placed: dict[tuple[int, int], t
             starts[kind] += site.domain
             for size, count in content.items():
                 for name in [waiting[size].pop() for _ in range(min(count, len(waiting[size])))]:
-                    placed[name] = tuple(_named(site, n) for n in range(at, at + size))
+                    placed[name] = tuple(named(site, n) for n in range(at, at + size))
                     at += size
     return not any(waiting.values())
 
 
-def _fill(site: Site, wants: list[Want], placed: dict[tuple[int, int], tuple[Device, ...]]) -> bool:
+def fill(site: Site, wants: list[Want], placed: dict[tuple[int, int], tuple[Device, ...]]) -> bool:
     """Pack one pool; a domain is a run of consecutive device numbers."""
     total = site.capacity if site.capacity is not None else _enough(site, wants)
     # free devices of each domain as (next free number, end); filled front to back
@@ -86,7 +86,7 @@ def _fill(site: Site, wants: list[Want], placed: dict[tuple[int, int], tuple[Dev
             )
             if numbers is None:
                 return False
-            placed[want.group, replica] = tuple(_named(site, n) for n in numbers)
+            placed[want.group, replica] = tuple(named(site, n) for n in numbers)
             while first_open < len(domains) and domains[first_open][0] >= domains[first_open][1]:
                 first_open += 1
     return True
@@ -121,6 +121,7 @@ def _whole_domains(site: Site, domains: list[list[int]], devices: int) -> list[i
     return None
 
 
-def _named(site: Site, number: int) -> Device:
+def named(site: Site, number: int) -> Device:
+    """Pool, node and place in the node of a device of the pool, by number."""
     node, device = divmod(number, site.pool.devices_per_node)
     return (site.pool.name, node, device)

@@ -96,7 +96,7 @@ def _plan(  # noqa: PLR0913
     scenario: Scenario, sites: list[Site], rank: int, solution: RankedSolution, runs: list[GroupRun],
     operation: Operation, day: Day | None,
 ) -> Plan | None:  # fmt: skip
-    devices_of = placed(sites, runs, operation)
+    devices_of = placed(scenario, sites, runs, operation)
     if devices_of is None:
         return None
     groups = tuple(_group(r, runs) for r in runs)

@@ -56,7 +56,8 @@ from solvers.objectives import min_cost as min_cost
 from solvers.objectives import min_latency as min_latency
 from solvers.objectives import min_running as min_running
 from solvers.program import Program, Sense
-from solvers.reserve import Served, add_reserve
+from solvers.rerouting import Served
+from solvers.reserve import add_reserve
 from solvers.switching import add_starts, loading, with_loading
 from solvers.tiling import add_tiling
 

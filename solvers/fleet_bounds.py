@@ -28,7 +28,7 @@ def column_bounds(fleet: Fleet, *, capped_by_demand: bool) -> Floats:
         rate = np.where(fleet.rate_per_s > 0, fleet.rate_per_s, 1.0)
         needed = np.ceil(load[fleet.supply_of] / rate * (1 - ROUNDING))
         if fleet.reserve is not None:
-            needed += np.ceil(fleet.reserve.lost)
+            needed += np.ceil(fleet.reserve.most_lost)
         if fleet.switching is not None:
             # a replica may stay through a quiet period rather than start again
             needed = fleet.switching.widest(needed)

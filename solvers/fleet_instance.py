@@ -6,24 +6,46 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from solvers.csr import Csr, Floats, Ints
+from solvers.csr import Bools, Csr, Floats, Ints
 from solvers.tiling import Tiling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reserve:
-    """The loss of one failure domain that what is left must stand (rows in :mod:`solvers.reserve`).
+    """The loss of one failure domain that what is left must stand (see :mod:`solvers.reserve`).
 
-    ``domain_of`` tells the pool whose domains hold the replicas of each column; ``lost`` how many replicas of
-    it one domain holds at most, at least 1 for those that span several domains [columns].
+    ``pool_of`` and ``size`` of each column: its pool, and the devices of a replica [columns]. ``capacity``:
+    devices of a failure domain of each pool; ``domains``: how many there are, 0 where that is open [pools].
     """
 
-    domain_of: Ints
-    lost: Floats
+    pool_of: Ints
+    size: Ints
+    capacity: Ints
+    domains: Ints
 
     def take(self, columns: Ints) -> Reserve:
         """Keep these columns only, in this order."""
-        return Reserve(domain_of=self.domain_of[columns], lost=self.lost[columns])
+        return replace(self, pool_of=self.pool_of[columns], size=self.size[columns])
+
+    @property
+    def shares(self) -> Bools:
+        """Whether replicas of a column share domains with others, over which they are spread [columns]."""
+        return (self.size < self.capacity[self.pool_of]) & (self.domains[self.pool_of] > 0)
+
+    @property
+    def lost(self) -> Floats:
+        """Replicas of a column that one domain holds where nothing spreads them, at least 1 [columns]."""
+        return np.where(self.shares, 1.0, self.most_lost)
+
+    @property
+    def most_lost(self) -> Floats:
+        """Replicas of a column that one domain can hold, at least 1 [columns]."""
+        return np.maximum(self.capacity[self.pool_of] / self.size, 1.0)
+
+    @property
+    def filled(self) -> Floats:
+        """Domains that a replica takes for itself [columns]; 0 where it shares them."""
+        return np.where(self.shares, 0.0, np.ceil(self.size / self.capacity[self.pool_of]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -117,5 +117,9 @@ def _tiling(tiling: Tiling, times: int) -> Tiling:
 
 
 def _reserve(reserve: Reserve, times: int) -> Reserve:
-    pools = int(reserve.domain_of.max(initial=-1)) + 1
-    return Reserve(domain_of=_shifted(reserve.domain_of, pools, times), lost=np.tile(reserve.lost, times))
+    return Reserve(
+        pool_of=_shifted(reserve.pool_of, len(reserve.capacity), times),
+        size=np.tile(reserve.size, times),
+        capacity=np.tile(reserve.capacity, times),
+        domains=np.tile(reserve.domains, times),
+    )

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solvers.csr import Floats, Ints
+from solvers.csr import Bools, Floats, Ints
 from solvers.fleet import Fleet
+
+IDLE_FRAC = 1e-9
+"""Share of its rate below which a column carries nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,3 +111,13 @@ def _matched(fleet: Fleet, carried_per_s: Floats, flow_per_s: Floats) -> Floats:
     carried = np.bincount(fleet.supply_of, weights=carried_per_s, minlength=fleet.n_supplies)
     ratio = np.divide(flow_per_s, carried, out=np.ones_like(carried), where=carried > 0)
     return np.asarray(carried_per_s * ratio[fleet.supply_of], dtype=np.float64)
+
+
+def idle_columns(fleet: Fleet, carried_per_s: Floats) -> Bools:
+    """Columns whose replicas nobody uses nor needs: latency has no price for them [columns].
+
+    Replicas that wait for a failure or for the next period are not idle.
+    """
+    if fleet.reserve is not None or fleet.switching is not None:
+        return np.zeros(fleet.n_columns, dtype=np.bool_)
+    return np.asarray(carried_per_s <= IDLE_FRAC * fleet.rate_per_s, dtype=np.bool_)

@@ -123,6 +123,9 @@ def _read_yaml(text: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f" on line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "cannot be read"
+        if "nesting depth" in str(problem):
+            # PyYAML from 6.0.4 on stops by itself, before its events are counted here
+            raise TooLarge(f"the document is nested deeper than {MAX_DEPTH} levels") from None
         raise InvalidInput(f"not YAML or JSON: {problem}{where}") from None
     except (ValueError, TypeError) as error:
         if isinstance(error, InvalidInput):

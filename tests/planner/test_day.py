@@ -9,7 +9,7 @@ from models.periods import Period
 from models.plan import Plan, RankedPlans
 from models.scenario import Scenario
 from planner import pipeline
-from planner.day_shortage import at_period
+from planner.shortage_by_solving import at_period
 from tests.planner.scenes import best, deployment, pool, scenario
 
 FIXED = {"load_bytes_per_s_per_device": 1e9, "fixed_s": 60.0}

@@ -73,7 +73,9 @@ def test_the_fleet_over_a_day(fleet: Fleet, load: list[float]) -> None:
 @given(fleet=tiny_fleets(most_columns=3))
 def test_the_day_that_stands_failures(fleet: Fleet) -> None:
     n = fleet.n_columns
-    guarded = replace(fleet, reserve=Reserve(domain_of=np.zeros(n, dtype=np.int64), lost=np.ones(n)))
+    single = np.ones(n, dtype=np.int64)
+    one = np.ones(1, dtype=np.int64)
+    guarded = replace(fleet, reserve=Reserve(pool_of=single * 0, size=single, capacity=one, domains=one * 4))
     periods = Periods(
         hours=np.array([16.0, 8.0]), scale=np.outer([1.0, 0.4], np.ones(len(fleet.demand_per_s)))
     )

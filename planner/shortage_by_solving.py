@@ -1,8 +1,9 @@
-"""Why a day cannot be served: which periods fail alone, and the smallest change that helps."""
+"""Why a day, or a cluster that must stand failures, cannot serve: every change is tried by solving again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from models.periods import Reserve
 from models.plan import Infeasibility, Relaxation
 from models.scenario import Deployment, Scenario
 from models.workload import Workload
@@ -12,14 +13,17 @@ from planner.infeasibility import STEP_FRAC, OutOfTime, device_relaxations, in_t
 Feasible = Callable[[Scenario], bool]
 
 
-def explain_day(scenario: Scenario, candidates: Candidates, feasible: Feasible) -> Infeasibility:
-    """Periods that no plan serves, and relaxations that were solved for the whole day."""
+def explain_by_solving(scenario: Scenario, candidates: Candidates, feasible: Feasible) -> Infeasibility:
+    """Periods that no plan serves, the failure that none stands, and relaxations of the whole question."""
     binding: list[str] = []
     try:
         alone = [p.name for t, p in enumerate(scenario.periods) if not feasible(at_period(scenario, t))]
         binding = [f"period {name}: its traffic alone exceeds what the cluster holds" for name in alone]
-        if not alone:
+        if scenario.periods and not alone:
             binding = ["every period fits alone: what starts finds no free devices beside what still serves"]
+        failure = scenario.reserve.failure
+        if failure is not None and feasible(replace(scenario, reserve=Reserve())):
+            binding.append(f"reserve.failure: what any lost {failure} leaves does not serve all traffic")
     except OutOfTime:
         pass
     relaxations = [*in_time(device_relaxations(scenario, feasible)), *in_time(_traffic(scenario, feasible))]
