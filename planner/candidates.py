@@ -9,9 +9,10 @@ from models.objective import LATENCY
 from models.scenario import ROLES, Role, Scenario
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts, enumerate_layouts
-from planner.pricing import Priced, RolePricing, Unloaded, lighter_loads, price, token_budgets
+from planner.pricing import Priced, RolePricing, lighter_loads, price_sent, token_budgets
 from planner.setting import Setting, Site
 from planner.traffic import Traffic
+from planner.unloaded import Unloaded
 
 LIGHTER = (0.5, 0.25, 0.1, 0.02)
 """Shares of the highest load that latency objectives may choose from."""
@@ -41,7 +42,7 @@ def price_candidates(
     traffic: list[Traffic],
 ) -> Candidates:
     """Highest sustained load of every layout in every role."""
-    out = Candidates()
+    out, needed = Candidates(), needed_plans(scenario)
     for setting, layouts, looked_at, dropped in enumerated:
         mine, confidence = traffic[setting.deployment_index], scenario.options.slo_confidence
         roles = _roles(scenario, sites, setting, mine)
@@ -50,19 +51,47 @@ def price_candidates(
         out.dropped.update({rule: n * variants for rule, n in dropped.items()})
         if not len(layouts):
             continue
-        alike: dict[HandOver | None, RolePricing] = {}
-        for role, hand_over in roles:
+        for role, sent in _by_role(roles):
             # caches sent to different pools at one speed cost the same
-            speed = replace(hand_over, to_pool=-1) if hand_over else None
-            if role != "prefill" or speed not in alike:
-                alike[speed] = price(setting, role, layouts, mine, hand_over, confidence)
-            _note(out, setting, role, alike[speed])
-            result = alike[speed]
-            if result.priced is not None:
-                out.priced.append(replace(result.priced, hand_over=hand_over))
+            speeds = list(dict.fromkeys(_speed(hand_over) for hand_over in sent))
+            results = price_sent(setting, role, layouts, mine, speeds, confidence, needed)
+            for hand_over in sent:
+                result = results[speeds.index(_speed(hand_over))]
+                _note(out, setting, role, result)
+                if result.priced is not None:
+                    out.priced.append(replace(result.priced, hand_over=hand_over))
     if any(name in LATENCY for name in scenario.objectives):
         out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]
     return out
+
+
+def needed_plans(scenario: Scenario) -> int | None:
+    """Number of plans for which candidates may be dropped on bounds of their rates; None: price them all.
+
+    Bounds tell which candidates are needed where columns differ in devices and rate only: not where latency,
+    energy or a cap on power counts, nor where demand follows from the latencies of all candidates.
+    """
+    by_rate = {"max_goodput", "min_cost", "min_devices"} >= set(scenario.objectives)
+    open_loops = all(
+        d.workload.arrival.rate_per_s is not None or d.slo.e2e_s or (d.slo.ttft_s and d.slo.tpot_s)
+        for d in scenario.deployments
+    )
+    return scenario.options.top_k if by_rate and open_loops and scenario.limits.watt is None else None
+
+
+def _by_role(
+    roles: list[tuple[Role, HandOver | None]],
+) -> list[tuple[Role, list[HandOver | None]]]:
+    """Roles with all their hand-overs, in order."""
+    grouped: dict[Role, list[HandOver | None]] = {}
+    for role, hand_over in roles:
+        grouped.setdefault(role, []).append(hand_over)
+    return list(grouped.items())
+
+
+def _speed(hand_over: HandOver | None) -> HandOver | None:
+    """A hand-over apart from where it leads to."""
+    return replace(hand_over, to_pool=-1) if hand_over else None
 
 
 def _note(out: Candidates, setting: Setting, role: Role, result: RolePricing) -> None:

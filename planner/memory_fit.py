@@ -1,13 +1,12 @@
 """What a layout leaves for the KV cache on its tightest rank, under the engine's own memory rule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from models.cost.base import Array
 from models.memory import activation_bytes, layer_weight_bytes, sequence_bytes
 from models.precision import WEIGHT_BYTES
-from planner.stages import stage_counts
 from planner.step import StepModel
 
 
@@ -32,6 +31,11 @@ class MemoryFit:
     kv_per_sequence: Array
     tokens_per_pool: Array
     capacity: float
+
+    def take(self, rows: Array) -> "MemoryFit":
+        """The chosen candidates."""
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "capacity"}
+        return replace(self, **arrays)
 
     @property
     def sequences(self) -> Array:
@@ -61,9 +65,7 @@ def fit(
     table = spec.embedding_parameters * WEIGHT_BYTES["bf16"] / layouts.tp
     vision = spec.vision_parameters * WEIGHT_BYTES["bf16"] / layouts.tp
     weights, per_sequence = np.zeros(len(layouts)), np.zeros(len(layouts))
-    for pp, partition in model.partitions.items():
-        rows = layouts.pp == pp
-        counts = stage_counts(spec, partition).astype(float)
+    for rows, counts in model.stages:
         held = np.tensordot(counts, per_kind[:, rows], 1)
         held[0] += table[rows] + vision[rows]
         if not spec.tied_embeddings or len(held) > 1:  # tied tables are copied across stages
