@@ -1,6 +1,7 @@
 """Candidates of a scenario: every layout of every setting and role, priced, with the reasons for "no"."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,9 +12,12 @@ from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts, enumerate_layouts
 from planner.pricing import Priced, RolePricing, lighter_loads, price_sent, token_budgets
 from planner.setting import Setting, Site
+from planner.side_by_side import side_by_side
 from planner.traffic import Traffic
 from planner.unloaded import Unloaded
 
+SECOND_PROCESS_FROM = 500_000
+"""Candidates from which they are priced in two processes."""
 LIGHTER = (0.5, 0.25, 0.1, 0.02)
 """Shares of the highest load that latency objectives may choose from."""
 
@@ -35,6 +39,35 @@ def enumerate_candidates(found: list[Setting]) -> list[tuple[Setting, Layouts, i
     return [(setting, *enumerate_layouts(setting)) for setting in found]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """Layouts of one setting with the roles they are priced in."""
+
+    setting: Setting
+    layouts: Layouts
+    traffic: Traffic
+    roles: list[tuple[Role, HandOver | None]]
+
+    @property
+    def variants(self) -> int:
+        """Candidates per layout: one for every role, token budget and pool that caches are sent to."""
+        return sum(len(token_budgets(self.setting, role, self.traffic)) for role, _ in self.roles)
+
+
+def _price_roles(
+    task: _Task, confidence: str, needed: int | None
+) -> Iterator[tuple[Role, HandOver | None, RolePricing]]:
+    """Every role of a setting, with every pool its caches may go to."""
+    if not len(task.layouts):
+        return
+    for role, sent in _by_role(task.roles):
+        # caches sent to different pools at one speed cost the same
+        speeds = list(dict.fromkeys(_speed(hand_over) for hand_over in sent))
+        results = price_sent(task.setting, role, task.layouts, task.traffic, speeds, confidence, needed)
+        for hand_over in sent:
+            yield role, hand_over, results[speeds.index(_speed(hand_over))]
+
+
 def price_candidates(
     scenario: Scenario,
     sites: list[Site],
@@ -43,23 +76,28 @@ def price_candidates(
 ) -> Candidates:
     """Highest sustained load of every layout in every role."""
     out, needed = Candidates(), needed_plans(scenario)
-    for setting, layouts, looked_at, dropped in enumerated:
-        mine, confidence = traffic[setting.deployment_index], scenario.options.slo_confidence
-        roles = _roles(scenario, sites, setting, mine)
-        variants = _variants(setting, roles, mine)
-        out.looked_at += looked_at * variants
-        out.dropped.update({rule: n * variants for rule, n in dropped.items()})
-        if not len(layouts):
-            continue
-        for role, sent in _by_role(roles):
-            # caches sent to different pools at one speed cost the same
-            speeds = list(dict.fromkeys(_speed(hand_over) for hand_over in sent))
-            results = price_sent(setting, role, layouts, mine, speeds, confidence, needed)
-            for hand_over in sent:
-                result = results[speeds.index(_speed(hand_over))]
-                _note(out, setting, role, result)
-                if result.priced is not None:
-                    out.priced.append(replace(result.priced, hand_over=hand_over))
+    tasks = [
+        _Task(
+            setting=setting, layouts=layouts, traffic=traffic[setting.deployment_index],
+            roles=_roles(scenario, sites, setting, traffic[setting.deployment_index]),
+        )
+        for setting, layouts, _, _ in enumerated
+    ]  # fmt: skip
+
+    def work(task: _Task) -> list[tuple[Role, HandOver | None, RolePricing]]:
+        return list(_price_roles(task, scenario.options.slo_confidence, needed))
+
+    results = side_by_side(
+        tasks, work, sizes=[float(task.variants * len(task.layouts)) for task in tasks],
+        shared=[task.setting for task in tasks], worth=SECOND_PROCESS_FROM,
+    )  # fmt: skip
+    for task, (_, _, looked_at, dropped), found in zip(tasks, enumerated, results, strict=True):
+        out.looked_at += looked_at * task.variants
+        out.dropped.update({rule: n * task.variants for rule, n in dropped.items()})
+        for role, hand_over, result in found:
+            _note(out, task.setting, role, result)
+            if result.priced is not None:
+                out.priced.append(replace(result.priced, hand_over=hand_over))
     if any(name in LATENCY for name in scenario.objectives):
         out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]
     return out
@@ -100,11 +138,6 @@ def _note(out: Candidates, setting: Setting, role: Role, result: RolePricing) ->
     out.dropped.update({name: n for name, n in result.dropped.items() if n})
     out.unloaded.setdefault(key, []).append(result.unloaded)
     out.without.setdefault(key, Counter()).update(result.dropped)
-
-
-def _variants(setting: Setting, roles: list[tuple[Role, HandOver | None]], traffic: Traffic) -> int:
-    """Candidates per layout: one for every role, token budget and pool that caches are sent to."""
-    return sum(len(token_budgets(setting, role, traffic)) for role, _ in roles)
 
 
 def roles_of(scenario: Scenario) -> tuple[Role, ...]:

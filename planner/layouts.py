@@ -44,6 +44,10 @@ class Layouts:
     def __len__(self) -> int:
         return len(self.tp)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The degrees; what was worked out from them stays behind."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
     @cached_property
     def stage_devices(self) -> Ints:
         """Devices of one pipeline stage."""

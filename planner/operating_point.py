@@ -8,9 +8,9 @@ step with b sequences carries b * prompt / answer prompt tokens on average, in c
 budget leaves. A share f of the steps carries a chunk; the time per output token is their weighted mean.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -132,6 +132,10 @@ class _Base:
         """The same for one sequence of the longest length."""
         ones = np.ones(len(self.model.layouts))
         return fit(self.model, float(self.traffic.max_model_len), ones, self.batched_tokens)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What defines it; what was worked out from that stays behind."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def take(self, rows: Array) -> Self:
         """The chosen candidates; fits of memory are not computed again."""

@@ -7,8 +7,9 @@ to the mean), and a micro-batch travels through all stages and hops.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -73,6 +74,10 @@ class StepModel:
     layouts: Layouts
     overlap: bool = False
     even_stages: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What defines it; what was worked out from that stays behind."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def take(self, rows: Array) -> "StepModel":
         """The chosen layouts."""
