@@ -35,6 +35,7 @@ from solvers.fleet import (
     start,
     terms,
 )
+from solvers.floor_residual import solve_by_floors
 from solvers.program import Program, Sense
 from solvers.result import Result, Status, relative_gap
 from solvers.served import ServedLoad, served_load
@@ -51,6 +52,8 @@ SHORTFALL = 1e-6
 """Share of a demand that rounding may leave unserved."""
 TIE_BREAK_NODES = 1
 """Nodes spent on the tie-break; proving the plainest of many equal plans can cost more than finding them."""
+LARGE_COLUMNS = 5000
+"""Columns from which a program is not handed to the solver as a whole."""
 SETTLED = 1e-6
 """Rounding allowed to a linear bound before the next whole number is taken as the integer bound."""
 
@@ -264,7 +267,13 @@ class _Search:
                 return Result(status=Status.OPTIMAL, x=padded, objective=value, bound=value, wall_s=0.0), v
         nodes = TIE_BREAK_NODES if len(held) == len(self.objectives) else None
         hint = None if point is None else padded
-        return self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes), v
+        return self._solve(program, left_s, hint, nodes), v
+
+    def _solve(self, program: Program, left_s: float, hint: Floats | None, nodes: int | None) -> Result:
+        """One program: by way of its linear solution where it is large."""
+        if nodes is None and program.n_cols > LARGE_COLUMNS:
+            return solve_by_floors(program, self.backend, time_limit_s=left_s, gap=self.gap)
+        return self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes)
 
     def _not_better(self, m: ProgramBuilder, obj: Floats, sense: Sense) -> None:
         """No plan left is better than the bound of the last search: many equal plans are proven at once."""
