@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from models.objective import LATENCY
+from models.objective import GOODPUT, LATENCY, MONEY
 from models.scenario import ROLES, Role, Scenario
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts, enumerate_layouts
@@ -107,14 +107,19 @@ def needed_plans(scenario: Scenario) -> int | None:
     """Number of plans for which candidates may be dropped on bounds of their rates; None: price them all.
 
     Bounds tell which candidates are needed where columns differ in devices and rate only: not where latency,
-    energy or a cap on power counts, nor where demand follows from the latencies of all candidates.
+    energy, the time of a start or a cap on power counts, not where replicas are lost with their domain, nor
+    where demand follows from the latencies of all candidates.
     """
-    by_rate = {"max_goodput", "min_cost", "min_devices"} >= set(scenario.objectives)
+    by_rate = {*GOODPUT, *MONEY, "min_devices"} >= set(scenario.objectives)
     open_loops = all(
         d.workload.arrival.rate_per_s is not None or d.slo.e2e_s or (d.slo.ttft_s and d.slo.tpot_s)
         for d in scenario.deployments
     )
-    return scenario.options.top_k if by_rate and open_loops and scenario.limits.watt is None else None
+    capped = scenario.limits.watt is not None or any(
+        pool.watt is not None and pool.watt.cap is not None for pool in scenario.cluster.pools
+    )
+    plain = scenario.reserve.failure is None and not scenario.periods
+    return scenario.options.top_k if by_rate and open_loops and plain and not capped else None
 
 
 def _by_role(

@@ -102,6 +102,9 @@ def translate(
     )
     what = offered(scenario, traffic, demand_per_s)
     objectives = tuple(objective(weights, columns, what) for weights in scenario.levels)
+    if not scenario.periods:
+        # nothing starts in a steady state: the time of a start tells no columns apart
+        objectives = tuple(replace(level, starting=None) for level in objectives)
     return Translated(
         fleet=fleet, objectives=objectives, columns=columns, channels=channels, supplies=supplies,
         resources=names, demands=tuple(d.name for d in scenario.deployments), links=links,

@@ -5,9 +5,9 @@ supply that sustain a rate follow from the most that n devices of the pool susta
 
 .. math:: R(0) = 0, \quad R(n) = \max_c \left( R(n - n_c) + rate_c \right),
 
-the unbounded knapsack over sizes :math:`n_c`. Demands are taken one after the other, the most expensive first;
-each goes the way whose covers cost least within the devices that are left. The plan is where a search starts:
-splits of a demand over several ways are left to it.
+the unbounded knapsack over sizes :math:`n_c`. Demands are taken one after the other, the most expensive
+first; each goes the way whose covers cost least within the devices that are left. The plan is where a search
+starts: splits of a demand over several ways are left to it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solvers.csr import Floats, Ints
-from solvers.fleet import Fleet
+from solvers.fleet import ROUNDING, Fleet
 
 WAYS = 8
 """Ways of serving a demand that are covered exactly: those of least cost per request."""
@@ -74,7 +74,9 @@ def first_plan(fleet: Fleet, cost: Floats, allowed: Floats) -> tuple[Ints, Float
             left[cover.pool] -= cover.devices
             for column, count in cover.counts.items():
                 counts[column] += count
-    return (counts, flow) if (counts <= allowed).all() else None
+    held = fleet.uses.dot(counts.astype(np.float64))
+    fits = (counts <= allowed).all() and (held <= fleet.limit * (1 + ROUNDING)).all()
+    return (counts, flow) if fits else None
 
 
 def _devices(fleet: Fleet, cost: Floats) -> _Devices | None:
