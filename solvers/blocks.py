@@ -2,7 +2,8 @@ r"""Parts of a program that only a few packing rows join.
 
 A packing row, ``sum of positive terms <= limit``, shares one resource among all columns. Without these rows
 most large programs fall apart: the demands of one model do not meet those of another. Columns that share a
-row stay together; a packing row whose columns all lie in one part belongs to that part.
+row stay together; a packing row whose columns all lie in one part belongs to that part. Columns in packing
+rows alone join the first part.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from solvers.restriction import keep_rows
 
 LARGEST_SHARE = 0.8
 """A part with more of the columns than this makes the split useless."""
+
+MOST_PARTS = 16
+"""Parts at most; each costs a solve in every round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +81,19 @@ def _components(program: Program, joining: Bools) -> Ints:
         if np.array_equal(joined, label):
             break
         label = joined
-    return np.asarray(np.unique(label, return_inverse=True)[1].ravel(), dtype=np.int64)
+    lonely = np.bincount(column, minlength=program.n_cols) == 0
+    if not lonely.all():
+        label[lonely] = label[~lonely].min()
+    return _merged(np.asarray(np.unique(label, return_inverse=True)[1].ravel(), dtype=np.int64))
+
+
+def _merged(part_of: Ints) -> Ints:
+    """Put neighbouring parts together where there are very many; what is a part stays within one."""
+    sizes = np.bincount(part_of)
+    if len(sizes) <= MOST_PARTS:
+        return part_of
+    group = (np.cumsum(sizes) - sizes) * MOST_PARTS // len(part_of)
+    return np.asarray(np.unique(group, return_inverse=True)[1][part_of], dtype=np.int64)
 
 
 def _range_of_parts(program: Program, part_of: Ints) -> tuple[Ints, Ints]:

@@ -122,10 +122,13 @@ class _Solved:
 
 def _solve(part: Block, cost: Floats, backend: Backend, *, gap: float, time_limit_s: float) -> _Solved:
     program = replace(part.program, obj=cost)
+    nothing = np.full(program.n_cols, -np.inf)
+    if time_limit_s <= 0.0:
+        result = Result(status=Status.TIME_LIMIT, wall_s=0.0)
+        return _Solved(result=result, bound=-np.inf, floor=nothing, useful=np.isfinite(cost))
     useful = needed(program, cost)
     small = restrict(program, program.lb, np.where(useful, program.ub, program.lb))
-    floor = np.full(program.n_cols, -np.inf)
-    bound = -np.inf
+    floor, bound = nothing, -np.inf
     relaxation = backend.solve_lp(small.program, time_limit_s=time_limit_s)
     if relaxation.row_duals is not None:
         bound = dual_bound(program, relaxation.row_duals)

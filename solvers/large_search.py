@@ -1,11 +1,11 @@
 """Large programs of many parts: bound by prices, plan by neighbourhoods, side by side on two cores.
 
 The linear relaxation gives a first bound, its rounded point a first plan. Where the program falls into parts
-(``blocks``), rounds of two kinds alternate. One prices the linking rows and solves every part (``lagrangian``,
-``price_master``): it raises the bound and shows which columns matter. The other solves small programs around
-what is known (``neighbourhoods``): it improves the plan. Columns that no better plan can use drop out as both
-come closer (``incumbent``). A program of one part is searched as a whole, from the plan of its rounded point.
-The bound belongs to the whole program at every moment, so the search may end at any.
+(``blocks``), rounds of two kinds alternate. One prices the linking rows and solves every part, which raises
+the bound and shows which columns matter (``lagrangian``, ``price_master``). The other solves small programs
+around what is known, which improves the plan (``neighbourhoods``). Columns that no better plan can use drop
+out as both come closer (``incumbent``). A program of one part is searched as a whole, from the plan of its
+rounded point. The bound belongs to the whole program at every moment, so the search may end at any.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ SMALL_SHARE = 0.7
 """Share of the time for that."""
 MARGIN_SHARE, MARGIN_S = 0.02, 0.03
 """Time kept back, so that the call returns within its limit."""
+LEAST_LINEAR_S = 0.3
+"""The linear relaxation may take this long whatever the limit: without it there is neither plan nor bound."""
 STEP_SHARE, SHORTEST_STEP_S, LONGEST_STEP_S = 0.1, 0.1, 1.0
 """Time of one neighbourhood."""
 PART_GAP = 1e-5
@@ -84,8 +86,8 @@ def search(
     hint
         A plan to start from [columns].
     plain_share
-        Share of the time in which the solver is tried on the program as it stands first; None for most of it
-        on small programs and nothing on large ones.
+        Share of the time in which the solver is tried on the program as it stands first, all of it where the
+        program has one part; None for most of it on small programs and nothing on large ones.
     """
     started = time.perf_counter()
     if program.sense is Sense.MAX:
@@ -93,7 +95,7 @@ def search(
         found = search(
             mirrored, backend, time_limit_s=time_limit_s, gap=gap, hint=hint, plain_share=plain_share
         )
-        return replace(found, objective=-found.objective, bound=-found.bound)
+        return replace(found, objective=-found.objective, bound=-found.bound, row_duals=None)
     if plain_share is None:
         plain_share = SMALL_SHARE if program.n_cols <= SMALL_COLUMNS else 0.0
     result = _Search(program, backend, time_limit_s, gap).run(hint, plain_share)
@@ -119,12 +121,17 @@ class _Search:
 
     def run(self, hint: Floats | None, plain_share: float) -> Result:
         self.best.offer(hint)
-        relaxation = self.backend.solve_lp(self.program, time_limit_s=self.left_s())
+        limit_s = max(self.left_s(), LEAST_LINEAR_S)
+        relaxation = self.backend.solve_lp(self.program, time_limit_s=limit_s)
+        # the slower the machine, the later a solver notices that its time is up
+        self.deadline_s -= relaxation.wall_s
         if relaxation.status is not Status.OPTIMAL or relaxation.x is None:
             return self.backend.solve(self.program, time_limit_s=self.left_s(), gap=self.gap, hint=hint)
         self._learn(relaxation)
-        ended = self._plain(plain_share, hint) if plain_share and not self.done else None
         blocks = None if self.done else split(self.program)
+        ended = None
+        if plain_share > 0.0 and not self.done:
+            ended = self._plain(plain_share if blocks is not None else 1.0, hint)
         if ended is None and blocks is not None and self.left_s() > SHORTEST_ROUND_S:
             ended = _Parts(self, blocks, relaxation).run()
         elif ended is None and not self.done:
@@ -240,8 +247,9 @@ class _Parts:
         if self.prices is None or self.waits > 0:
             self.waits -= 1
             return False
-        room = self.best.objective - self.best.bound
-        return rounds == 0 or self.master.value - self.best.bound > PRICE_SHARE * room
+        if rounds == 0 or self.best.x is None:
+            return True
+        return self.master.value - self.best.bound > PRICE_SHARE * (self.best.objective - self.best.bound)
 
     def _price(self, workers: ThreadPoolExecutor) -> bool:
         """One round of prices; False where a part has no plan."""

@@ -41,8 +41,8 @@ OVERDRAFT = 1e-9
 class PriceMaster:
     """Collects plans and gives prices.
 
-    ``value`` is the least cost that shares of the plans seen so far reach within all rows, infinite until they
-    do; ``center`` is that mixture of plans [columns].
+    ``value`` is the least cost that shares of the plans seen so far reach within all rows, infinite until
+    they do; ``center`` is that mixture of plans [columns].
     """
 
     def __init__(self, program: Program, blocks: Blocks, prices: Floats) -> None:

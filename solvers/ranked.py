@@ -35,6 +35,7 @@ from solvers.fleet import (
     start,
     terms,
 )
+from solvers.large_search import SMALL_COLUMNS, search
 from solvers.program import Program, Sense
 from solvers.result import Result, Status, relative_gap
 from solvers.served import ServedLoad, served_load
@@ -44,6 +45,8 @@ FIRST_SHARE = 0.5
 """Share of the time limit the first plan may use when others are asked for."""
 SMALLEST_GOODPUT_FRAC = 1e-9
 """A plan that sustains less than this share of the demand is no plan."""
+PLAIN_SHARE = 0.3
+"""Share of the time for the solver alone on a large program; what it settles, it settles as on small ones."""
 
 LEVEL_ROUNDING = 1e-8
 """Gap that rounding alone can leave."""
@@ -256,6 +259,9 @@ class _Search:
             if self._is_settled(program, padded, left_s):
                 value = program.objective(padded)
                 return Result(status=Status.OPTIMAL, x=padded, objective=value, bound=value, wall_s=0.0), v
+        if not held and not self.found and program.n_cols > SMALL_COLUMNS:
+            share = PLAIN_SHARE
+            return search(program, self.backend, time_limit_s=left_s, gap=self.gap, plain_share=share), v
         nodes = TIE_BREAK_NODES if len(held) == len(self.objectives) else None
         hint = None if point is None else padded
         return self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes), v
