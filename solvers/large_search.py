@@ -42,8 +42,12 @@ LEAST_LINEAR_S = 0.3
 """The linear relaxation may take this long whatever the limit: without it there is neither plan nor bound."""
 STEP_SHARE, SHORTEST_STEP_S, LONGEST_STEP_S = 0.1, 0.1, 1.0
 """Time of one neighbourhood."""
+STEP_GAP_SHARE = 0.3
+"""Gap at which a neighbourhood counts as solved, as a share of the one asked: many small gains add up."""
 PART_GAP = 1e-5
 """Relative gap at which a part counts as solved."""
+ROUND_SHARE = 0.6
+"""Share of the time left for one round of prices."""
 PRICE_SHARE = 0.1
 """Prices are improved while they can close this share of the gap."""
 FRUITLESS_ROUNDS = 3
@@ -187,8 +191,8 @@ class _Search:
 
     def solve(self, small: Restriction, time_limit_s: float) -> Result:
         """Solve a part of the program, from the best plan where that lies in it."""
-        limit_s = min(time_limit_s, self.left_s())
-        return small.solve(self.backend, time_limit_s=limit_s, gap=self.gap, hint=self.best.x)
+        limit_s, gap = min(time_limit_s, self.left_s()), STEP_GAP_SHARE * self.gap
+        return small.solve(self.backend, time_limit_s=limit_s, gap=gap, hint=self.best.x)
 
     def whole(self, time_limit_s: float) -> Result | None:
         """Search all that a better plan can use; a result only where no plan exists or the solver failed."""
@@ -254,13 +258,14 @@ class _Parts:
     def _price(self, workers: ThreadPoolExecutor) -> bool:
         """One round of prices; False where a part has no plan."""
         assert self.prices is not None
+        limit_s = ROUND_SHARE * self.search.left_s() * WORKERS / len(self.blocks.parts)
         priced = solve_parts(
             self.program,
             self.blocks,
             self.prices,
             self.backend,
-            gap=PART_GAP,
-            left_s=self.search.left_s,
+            gap=min(PART_GAP, self.search.gap),
+            left_s=lambda: min(limit_s, self.search.left_s()),
             workers=workers,
         )
         if priced.infeasible:

@@ -19,7 +19,7 @@ import numpy as np
 from solvers.csr import Bools, Floats, Ints
 from solvers.program import Program
 
-LARGEST_GROUP = 4000
+LARGEST_GROUP = 2000
 """Groups beyond this are left alone: the table of pairs grows with the square."""
 
 
