@@ -1,4 +1,4 @@
-"""One level of a large fleet program: from a first plan, by way of the linear solution.
+"""One level of a large fleet program: from a first plan, by parts.
 
 A solver that is handed tens of thousands of counts at once may end without any plan. So the search starts
 from exact covers (``fleet_start``), without the configurations that earlier plans must have fewer of; the
@@ -17,7 +17,7 @@ from solvers.backends.base import Backend
 from solvers.csr import Floats, Ints
 from solvers.fleet import Fleet, FleetVariables, Goal, Objective
 from solvers.fleet_start import first_plan
-from solvers.floor_residual import solve_by_floors
+from solvers.large_search import search
 from solvers.program import Program, Sense
 from solvers.result import Result, Status
 
@@ -51,7 +51,7 @@ class LargeFleet:
         until_s = time.perf_counter() + time_limit_s
         start = self.start(program, v, backend)
         left_s = max(until_s - time.perf_counter(), 0.0)
-        found = solve_by_floors(program, backend, time_limit_s=left_s, gap=gap)
+        found = search(program, backend, time_limit_s=left_s, gap=gap, hint=start)
         if start is None or found.status is Status.INFEASIBLE:
             return found
         value = program.objective(start)

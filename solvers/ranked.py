@@ -36,6 +36,7 @@ from solvers.fleet import (
     terms,
 )
 from solvers.large_fleet import LARGE_COLUMNS, LargeFleet
+from solvers.large_search import SMALL_COLUMNS, search
 from solvers.program import Program, Sense
 from solvers.result import Result, Status, relative_gap
 from solvers.served import ServedLoad, served_load
@@ -45,6 +46,8 @@ FIRST_SHARE = 0.5
 """Share of the time limit the first plan may use when others are asked for."""
 SMALLEST_GOODPUT_FRAC = 1e-9
 """A plan that sustains less than this share of the demand is no plan."""
+PLAIN_SHARE = 0.3
+"""Share of the time for the solver alone on a large program; what it settles, it settles as on small ones."""
 
 LEVEL_ROUNDING = 1e-8
 """Gap that rounding alone can leave."""
@@ -52,6 +55,8 @@ SHORTFALL = 1e-6
 """Share of a demand that rounding may leave unserved."""
 TIE_BREAK_NODES = 1
 """Nodes spent on the tie-break; proving the plainest of many equal plans can cost more than finding them."""
+LATER_SHARE = 0.1
+"""Share of the time limit for each later plan of a large fleet: it starts from covers that are near the best."""
 LEAST_LP_S = 2.0
 """Time the linear relaxation gets at least: without it there is no bound."""
 SETTLED = 1e-6
@@ -274,7 +279,12 @@ class _Search:
     ) -> Result:
         """One level; covers help where the program is large, or where the solver finds nothing in time."""
         if hint is None and program.n_cols > LARGE_COLUMNS:
+            if self.found:
+                left_s = min(left_s, LATER_SHARE * self.time_limit_s)
             return self._large().solve(program, v, self.backend, time_limit_s=left_s, gap=self.gap)
+        if hint is None and not self.found and program.n_cols > SMALL_COLUMNS:
+            share = PLAIN_SHARE
+            return search(program, self.backend, time_limit_s=left_s, gap=self.gap, plain_share=share)
         found = self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes)
         if found.status is Status.TIME_LIMIT and found.x is None and hint is None:
             start = self._large().start(program, v, self.backend)

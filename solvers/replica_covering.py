@@ -28,7 +28,7 @@ from solvers.answer import answer, only_used
 from solvers.backends.registry import default_backend
 from solvers.builder import ProgramBuilder
 from solvers.csr import Csr, Floats
-from solvers.floor_residual import solve_by_floors
+from solvers.large_search import search
 from solvers.program import Program, Sense
 
 ROUNDING = 1e-9
@@ -76,7 +76,9 @@ def build(problem: ReplicaCovering, bounds: Floats | None = None) -> Program:
 def solve(problem: ReplicaCovering, *, time_limit_s: float, gap: float) -> dict[str, Any]:
     """Give the cheapest counts per column id, with objective, bound and gap."""
     started = time.perf_counter()
-    result = solve_by_floors(build(problem), default_backend(), time_limit_s=time_limit_s, gap=gap)
+    program = build(problem)
+    left_s = max(time_limit_s - (time.perf_counter() - started), 0.0)
+    result = search(program, default_backend(), time_limit_s=left_s, gap=gap)
     counts = np.zeros(len(problem.ids)) if result.x is None else result.x
     return answer(
         result.status,

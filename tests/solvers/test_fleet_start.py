@@ -125,9 +125,7 @@ def test_without_time_for_a_search_there_is_a_plan_with_an_honest_gap(
 
 def test_the_next_plan_starts_without_a_configuration_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranked, "LARGE_COLUMNS", 0)
-    monkeypatch.setattr(
-        large_fleet, "solve_by_floors", lambda *_, **__: Result(status=Status.TIME_LIMIT, wall_s=0.0)
-    )
+    monkeypatch.setattr(large_fleet, "search", lambda *_, **__: Result(status=Status.TIME_LIMIT, wall_s=0.0))
     fleet = fleet_of([1, 1, 2], [0, 0, 0], [1.0, 0.9, 1.8], limit=9.0, demand=3.0)
     found = k_best(fleet, (min_cost(devices_of(fleet)),), k=2)
     assert len(found.solutions) == 2
