@@ -56,7 +56,7 @@ SHORTFALL = 1e-6
 TIE_BREAK_NODES = 1
 """Nodes spent on the tie-break; proving the plainest of many equal plans can cost more than finding them."""
 LATER_SHARE = 0.1
-"""Share of the time limit for each later plan of a large fleet: it starts from covers that are near the best."""
+"""Share of the time limit for each later plan of a large fleet: it starts from covers near the best."""
 LEAST_LP_S = 2.0
 """Time the linear relaxation gets at least: without it there is no bound."""
 SETTLED = 1e-6
