@@ -31,6 +31,10 @@ COMPLETING_S = 2.0
 """Time for the variables beside counts and flows."""
 STEPS = 8
 """Halvings of the range of multiples that a goodput plan starts with."""
+IMPROVING_SHARE = 0.4
+"""Share of the time in which demands are decided anew one by one."""
+NEAR_FRAC = 0.02
+"""Reduced cost, over a demand's mean share of the linear value, up to which its columns take part in that."""
 SMALLEST = 1e-4
 """Multiples of the demand below this, or above its inverse, are not tried."""
 
@@ -50,6 +54,8 @@ class LargeFleet:
         """Best point of the program found within the time."""
         until_s = time.perf_counter() + time_limit_s
         start = self.start(program, v, backend)
+        if start is not None and not self.earlier:
+            start = self._by_demands(program, v, backend, start, IMPROVING_SHARE * time_limit_s)
         left_s = max(until_s - time.perf_counter(), 0.0)
         found = search(program, backend, time_limit_s=left_s, gap=gap, hint=start)
         if start is None or found.status is Status.INFEASIBLE:
@@ -73,6 +79,32 @@ class LargeFleet:
             if completed.x is not None and program.is_feasible(completed.x):
                 return completed.x
         return None
+
+    def _by_demands(
+        self, program: Program, v: FleetVariables, backend: Backend, point: Floats, time_limit_s: float
+    ) -> Floats:
+        """Decide one demand anew while the others stay, among its columns of small reduced cost."""
+        fleet, sign = self.fleet, 1.0 if program.sense is Sense.MIN else -1.0
+        relaxation = backend.solve_lp(program, time_limit_s=time_limit_s)
+        if relaxation.reduced_costs is None or v.alpha is not None:
+            return point
+        near = sign * relaxation.reduced_costs[v.x] <= NEAR_FRAC / len(fleet.demand_per_s) * abs(
+            relaxation.objective
+        )
+        for w in range(len(fleet.demand_per_s)):
+            channels = fleet.channel_demand == w
+            passed = {s for j in np.flatnonzero(channels) for s in fleet.channel_supplies[j]}
+            mine = np.isin(fleet.supply_of, list(passed))
+            fixed = np.zeros(program.n_cols, dtype=np.bool_)
+            fixed[v.x] = ~(mine & (near | (point[v.x] > 0)))
+            fixed[v.f] = ~channels
+            found = backend.solve(
+                program.fixed(fixed, point), time_limit_s=time_limit_s / len(fleet.demand_per_s), gap=1e-4,
+                hint=point,
+            )  # fmt: skip
+            if found.x is not None and sign * found.objective < sign * program.objective(point):
+                point = found.x
+        return point
 
     def _plans(self) -> Iterator[tuple[float, Ints, Floats]]:
         """Value, counts and flows of plans without some configuration of each earlier plan."""
