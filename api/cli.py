@@ -20,6 +20,7 @@ from api.commands import (
     schema,
     serve,
     solve,
+    verify,
     what_if,
 )
 
@@ -30,7 +31,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="Exit codes: 0 solved, 2 invalid input, 3 infeasible, 4 time limit without plan, 5 not built yet.",
+    epilog="Exit codes: 0 solved, 1 verification failed, 2 invalid input, 3 infeasible, "
+    "4 time limit without plan, 5 not built yet.",
 )
 
 
@@ -60,6 +62,7 @@ app.command("accuracy")(accuracy.command)
 app.command("calibrate")(calibrate.command)
 app.command("measure")(measure.measure)
 app.command("solve")(solve.command)
+app.command("verify")(verify.command)
 app.command("catalog")(catalog.command)
 app.command("schema")(schema.command)
 app.command("serve")(serve.command)

@@ -8,6 +8,7 @@ class ExitCode(IntEnum):
     """Exit codes of every command."""
 
     SOLVED = 0
+    REJECTED = 1
     INVALID = 2
     INFEASIBLE = 3
     TIME_LIMIT = 4

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import InvalidInput
-from planner.calibration.kernels import document, kernel_fits, link_fits, pools
+from planner.calibration.kernels import document, kernel_fits, launch_fits, link_fits, pools
 from planner.calibration.kernels.curve_fit import Curve, residuals
 from planner.calibration.kernels.kernel_fits import KernelFit
+from planner.calibration.kernels.launch_fits import LaunchFit
 
 TARGET = Path(__file__).parents[1] / "models" / "data" / "kernel_efficiency.json"
 
@@ -31,9 +32,10 @@ def main() -> None:
     present = json.loads(TARGET.read_text(encoding="utf-8"))
     try:
         kernels, links = fitted(options.tables, present)
+        launches = launches_of(options.tables, kernels)
     except InvalidInput as error:
         parser.error(str(error))
-    content = document.document(present, kernels, links)
+    content = document.document(present, kernels, links, launches)
     gone = sorted(set(present["kernels"]) - set(content["kernels"]))
     print("rows left out:", ", ".join(gone) or "none")
     if options.write:
@@ -57,6 +59,16 @@ def fitted(directory: Path, present: Mapping[str, Any]) -> tuple[list[KernelFit]
         after = f"{found.base_s:.2e} + {found.step_s:.1e}"
         print(f"all-reduce/{family:27s} {found.points:6d}  {before} -> {after} s per doubling")
     return kernels, links
+
+
+def launches_of(directory: Path, kernels: list[KernelFit]) -> list[LaunchFit]:
+    found = []
+    for fit in launch_fits.fit_launches(launch_fits.counted_engines(directory), kernels):
+        was, now = (f"{median:5.3f}/{p90:5.3f}" for median, p90 in (fit.before, fit.after))
+        points = fit.pool.samples.rows.size
+        print(f"{fit.name:45s} {points:6d}  {was} -> {now}  launches x {fit.launch_frac:.2f}")
+        found.append(fit)
+    return found
 
 
 def present_row(rows: Mapping[str, Any], fit: KernelFit) -> Mapping[str, float]:

@@ -109,6 +109,13 @@ def source_lists() -> str:
     kernels = table("kernel_efficiency.json")
     rows = [f"| `{key}` | {text} |" for key, text in kernels["references"].items()]
     parts += ["### kernel_efficiency.json\n", "| key | source |", "|---|---|", *rows, ""]
+    shares = table("sm_share.json")
+    rows = [
+        f"| {key} | {row['kind']} | {row['source']} |"
+        for part in ("bandwidth_saturation_frac", "vendors")
+        for key, row in shares[part].items()
+    ]
+    parts += ["### sm_share.json\n", "| family or vendor | kind | source |", "|---|---|---|", *rows, ""]
     for book in table("prices.json")["books"]:
         rows = [f"| {d} | {p['kind']} | {p['source']} |" for d, p in book["rows"].items()]
         head = f"### prices.json: {book['name']}, {book['date']}\n"

@@ -6,24 +6,37 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
+from models.errors import InvalidInput
 from models.parallelism import Parallelism
-from models.plan import Objective
+from models.plan import Objective, SmShare
 from models.precision import Precision
 from models.wire import WIRE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckGroup:
-    """Equal replicas to check; deployment, pool and precision default to the scenario's first."""
+    """Equal replicas to check; deployment, pool and precision default to the scenario's first.
+
+    Colocated replicas without ``sm_share_frac`` are given the share of the SMs that sustains most.
+    """
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
-    role: Literal["aggregated", "prefill", "decode"]
+    role: Literal["aggregated", "prefill", "decode", "colocated"]
     replicas: Annotated[int, Ge(1), Le(10_000_000)] = 1
     parallelism: Parallelism
     deployment: str | None = None
     pool: str | None = None
     precision: Precision | None = None
+    sm_share_frac: SmShare | None = None
+
+    def __post_init__(self) -> None:
+        if self.sm_share_frac is not None and self.role != "colocated":
+            raise InvalidInput(
+                f"role {self.role} runs on all SMs",
+                pointer="/sm_share_frac",
+                hint="Maybe role: colocated.",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +54,7 @@ class CheckedGroup:
     memory_ok: bool | None
     request_per_s: float | None
     mean_latency_s: Mapping[str, float]
+    sm_share_frac: SmShare | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

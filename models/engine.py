@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Literal
 from models.hardware import Device, Source
 from models.precision import KvFormat
 
-Feature = Literal["pp", "cp", "dcp", "dp", "ep", "uneven_pp", "sequence_parallel", "disaggregation"]
+Feature = Literal[
+    "pp", "cp", "dcp", "dp", "ep", "uneven_pp", "sequence_parallel", "disaggregation", "colocated"
+]  # fmt: skip
 MemoryRule = Literal["total", "static", "free"]
 EpRule = Literal["implied", "divides"]
 DpRule = Literal["any", "all"]
@@ -36,7 +38,7 @@ class Engine:
     ----------
     supports : tuple of str
         What the engine can cut: pp, cp, dcp, dp (attention data parallel), ep, uneven_pp,
-        sequence_parallel, disaggregation.
+        sequence_parallel, disaggregation, colocated (SMs split between the phases).
     ep_rule : {"implied", "divides"}
         "implied": experts are spread over all devices of a stage or not at all, ``ep`` is 1 or
         tp * cp * dp; "divides": any divisor of them.

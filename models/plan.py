@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from annotated_types import Gt, Lt
+
+from models.errors import InvalidInput
 from models.parallelism import Parallelism
 from models.precision import Precision
 from models.scenario import EngineChoice, Role, Scenario
@@ -41,6 +44,24 @@ class MemoryBytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SmShare:
+    """Shares of a device's SMs that the phases run on, for colocated replicas; they add up to one."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    prefill: Annotated[float, Gt(0), Lt(1)]
+    decode: Annotated[float, Gt(0), Lt(1)]
+
+    def __post_init__(self) -> None:
+        if abs(self.prefill + self.decode - 1.0) > 1e-6:
+            raise InvalidInput(
+                f"prefill={self.prefill:g} and decode={self.decode:g} do not add up to 1",
+                pointer="/decode",
+                hint=f"Maybe decode: {1.0 - self.prefill:g}.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Equal replicas of one configuration."""
 
@@ -58,6 +79,13 @@ class Group:
     memory_bytes: MemoryBytes
     traffic_share: float
     power_level: str | None = None
+    sm_share_frac: SmShare | None = None
+
+    @property
+    def role_words(self) -> str:
+        """The role, with the split of the SMs where there is one (prefill before decode)."""
+        share = self.sm_share_frac
+        return self.role if share is None else f"{self.role} {share.prefill:g}/{share.decode:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

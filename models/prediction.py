@@ -20,7 +20,7 @@ class PredictGroup:
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
-    role: Literal["aggregated", "prefill", "decode"]
+    role: Literal["aggregated", "prefill", "decode", "colocated"]
     replicas: Annotated[int, Ge(1), Le(10_000_000)]
     max_batch: Annotated[int, Ge(1), Le(10_000_000)] | None = None
     parallelism: Parallelism
@@ -50,6 +50,12 @@ class PredictRow:
 
     def __post_init__(self) -> None:
         roles = sorted(g.role for g in self.groups)
+        if "colocated" in roles:
+            raise InvalidInput(
+                "role colocated has no closed loop: a split of the SMs is priced for open arrivals only",
+                pointer=f"/groups/{[g.role for g in self.groups].index('colocated')}/role",
+                hint="Maybe plan or check a scenario with this role.",
+            )
         if roles not in (["aggregated"], ["decode", "prefill"]):
             raise InvalidInput(
                 f"groups have the roles {', '.join(roles)}",

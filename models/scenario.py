@@ -16,8 +16,12 @@ from models.wire import WIRE
 from models.workload import Slo, Workload
 
 Role = Literal["aggregated", "prefill", "decode", "encode", "colocated"]
-ROLES: tuple[Role, ...] = ("aggregated", "prefill", "decode")
-"""Roles this version plans with; encode and colocated come with the fleet issue."""
+ROLES: tuple[Role, ...] = ("aggregated", "prefill", "decode", "colocated")
+"""Roles this version plans with; encode comes with the fleet issue."""
+DEFAULT_ROLES: tuple[Role, ...] = ("aggregated", "prefill", "decode", "encode")
+"""Roles a search uses unless told otherwise; colocated rests on assumed figures and is asked for by name."""
+WHOLE_ROLES: tuple[Role, ...] = ("aggregated", "colocated")
+"""Roles that serve a request from its prompt to its last token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,6 @@ from planner.day import Day
 from planner.fleet_program import Translated
 from solvers.ranked import RankedSolution
 
-IDLE_FRAC = 1e-9
-"""Share of its rate below which a replica carries nothing."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
@@ -47,9 +44,6 @@ def assignments_of(
     """Replicas and requests of every column in use: a supply's flow is shared in proportion to capacity."""
     carried = _carried(solution, translated)
     x = solution.x
-    if solution.carried_per_s is not None:
-        # latency asks for no tie-break on replicas that nobody uses
-        x = np.where(carried > IDLE_FRAC * translated.fleet.rate_per_s, x, 0)
     if day is None:
         return [
             Assignment(

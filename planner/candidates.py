@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.objective import GOODPUT, LATENCY, MONEY
-from models.scenario import ROLES, Role, Scenario
+from models.scenario import DEFAULT_ROLES, Role, Scenario
+from planner.colocated import splits_sms
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts, enumerate_layouts
-from planner.pricing import Priced, RolePricing, lighter_loads, price_sent, token_budgets
+from planner.pricing import Priced, RolePricing, each_share, lighter_loads, price_sent, token_budgets
 from planner.setting import Setting, Site
 from planner.side_by_side import side_by_side
 from planner.traffic import Traffic
@@ -94,11 +95,17 @@ def price_candidates(
     for task, (_, _, looked_at, dropped), found in zip(tasks, enumerated, results, strict=True):
         out.looked_at += looked_at * task.variants
         out.dropped.update({rule: n * task.variants for rule, n in dropped.items()})
+        if "colocated" in (scenario.options.roles or ()) and not splits_sms(task.setting):
+            # asked for by name: said, not passed over
+            refused = Counter({"rule:engine_colocated": len(task.layouts)})
+            out.dropped.update(refused)
+            out.without.setdefault((task.setting.deployment_index, "colocated"), Counter()).update(refused)
         for role, hand_over, result in found:
             _note(out, task.setting, role, result)
             if result.priced is not None:
                 out.priced.append(replace(result.priced, hand_over=hand_over))
     if any(name in LATENCY for name in scenario.objectives):
+        out.priced = [q for p in out.priced for q in each_share(p, scenario.options.slo_confidence)]
         out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]
     return out
 
@@ -147,7 +154,7 @@ def _note(out: Candidates, setting: Setting, role: Role, result: RolePricing) ->
 
 def roles_of(scenario: Scenario) -> tuple[Role, ...]:
     """Roles the search may use."""
-    return scenario.options.roles or ROLES
+    return scenario.options.roles or DEFAULT_ROLES
 
 
 def _roles(
@@ -161,6 +168,8 @@ def _roles(
     if "decode" in asked and "prefill" in asked and hands_over:
         found += [("prefill", h) for h in hand_overs(scenario, sites, setting, traffic)]
         found.append(("decode", None))
+    if "colocated" in asked and traffic.output_tokens >= 2.0 and splits_sms(setting):
+        found.append(("colocated", None))
     return found
 
 

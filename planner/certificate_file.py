@@ -98,6 +98,7 @@ def _descriptor(translated: Translated, column: int) -> dict[str, Any]:
             "moe_weights": setting.precision.experts,
             "kv": setting.precision.kv,
         },
+        "power_level": setting.site.power_level,
     }
     if translated.periods:
         told["period"] = translated.periods[period]

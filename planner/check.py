@@ -12,6 +12,7 @@ from models.prediction import PredictRow
 from models.scenario import Scenario
 from planner import pipeline
 from planner.candidates import hand_overs
+from planner.colocated import sm_share, split_rules, with_share
 from planner.columns import gather
 from planner.demand import demands
 from planner.fleet_program import translate
@@ -93,7 +94,7 @@ def _groups(config: Any) -> list[CheckGroup]:
     return groups
 
 
-CHECKED_KEYS = {"deployment", "role", "pool", "replicas", "parallelism", "precision"}
+CHECKED_KEYS = {"deployment", "role", "pool", "replicas", "parallelism", "precision", "sm_share_frac"}
 
 
 def _setting(scenario: Scenario, found: list[Setting], group: CheckGroup, pointer: str) -> Setting:
@@ -131,6 +132,9 @@ def _check_group(
 ) -> tuple[CheckedGroup, Priced | None]:
     layouts = Layouts.of(group.parallelism)
     failed = [name for name, good in rules(setting, layouts).items() if not bool(good[0])]
+    if group.role == "colocated":
+        failed += split_rules(setting, layouts)
+        layouts = layouts if group.sm_share_frac is None else with_share(layouts, group.sm_share_frac.prefill)
     if not bool(packing(setting, layouts)[0]):
         failed.append("rule:whole_nodes")
     reasons = [rule_text(name, setting) for name in failed]
@@ -155,6 +159,7 @@ def _check_group(
         rules_failed=tuple(failed), reasons=tuple(reasons), memory_ok=memory_ok,
         request_per_s=None if priced is None else float(priced.state.rate_per_s[0]) * group.replicas,
         mean_latency_s=latency,
+        sm_share_frac=group.sm_share_frac if priced is None else sm_share(priced.layouts, 0),
     )  # fmt: skip
     return answer, priced
 

@@ -20,6 +20,11 @@ def named_duals(duals: dict[str, float], translated: Translated, scenario: Scena
         )
         for m, role, _, g, h in translated.supplies
     ]
+    # supplies of one period that differ in the format of their caches alone are told apart by it
+    supplies = [
+        f"{name}:{key[2]}" if supplies.count(name) > times else name
+        for name, key in zip(supplies, translated.supplies, strict=True)
+    ]
     families: dict[str, list[str]] = {
         "inventory": list(translated.resources),
         "demand": [f"demand:{name}" for name in translated.demands],

@@ -95,6 +95,10 @@ def _warnings(runs: list[GroupRun]) -> list[str]:
                 f"engine {deployment.engine.name} {version} is not in the catalogue; "
                 f"rules and reserves are those of {setting.engine.version}"
             )
+        if r.priced.role == "colocated":
+            found.append(
+                "colocated replicas: how phases share SMs and memory bandwidth is assumed, not measured"
+            )
         longest, known = r.limits.max_model_len, setting.spec.max_context_tokens
         if longest > known:
             found.append(

@@ -1,9 +1,9 @@
 """From priced candidates to the fleet program of ``solvers``: columns, supplies, channels, limits.
 
 One column per candidate and load. A supply is what one role of a deployment offers; a request of a
-deployment passes one aggregated supply, or a prefill supply and the decode supply its cache is sent to
-(equal cache format). Resources are the devices of each pool and the caps; replicas are tiled into the
-scale-up domains of their pool.
+deployment passes one supply of a whole role (aggregated, colocated), or a prefill supply and the decode
+supply its cache is sent to (equal cache format). Resources are the devices of each pool and the caps;
+replicas are tiled into the scale-up domains of their pool.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ import numpy as np
 
 from models.errors import InvalidInput
 from models.periods import Failure
-from models.scenario import Scenario
+from models.scenario import ROLES, WHOLE_ROLES, Scenario
 from planner.columns import Columns, joined
 from planner.layouts import plainness
 from planner.objectives import objective, offered
@@ -68,8 +68,9 @@ class Translated:
 def supply_key(priced: Priced) -> SupplyKey:
     """The supply all candidates of one setting and role fill."""
     to_pool = priced.hand_over.to_pool if priced.hand_over else -1
-    cache = priced.setting.precision.cache if priced.role != "aggregated" else ""
-    pool = priced.setting.pool_index if priced.role != "aggregated" else -1
+    whole = priced.role in WHOLE_ROLES
+    cache = "" if whole else priced.setting.precision.cache
+    pool = -1 if whole else priced.setting.pool_index
     return (priced.setting.deployment_index, priced.role, cache, pool, to_pool)
 
 
@@ -112,8 +113,8 @@ def translate(
 
 
 def _channels(supplies: tuple[SupplyKey, ...]) -> tuple[tuple[SupplyKey, ...], ...]:
-    """Ways of a request: aggregated, or prefill and the decode pool its cache goes to."""
-    found: list[tuple[SupplyKey, ...]] = [(s,) for s in supplies if s[1] == "aggregated"]
+    """Ways of a request: one whole role alone, or prefill and the decode pool its cache goes to."""
+    found: list[tuple[SupplyKey, ...]] = [(s,) for s in supplies if s[1] in WHOLE_ROLES]
     for first in supplies:
         if first[1] != "prefill":
             continue
@@ -124,12 +125,12 @@ def _channels(supplies: tuple[SupplyKey, ...]) -> tuple[tuple[SupplyKey, ...], .
 
 
 def _identities(columns: Columns) -> np.ndarray:
-    """One number per (deployment, role, pool, precision, parallelism)."""
+    """One number per (deployment, role, pool, precision, parallelism); limits and SM shares make no other."""
     rows = np.zeros((len(columns), 11), dtype=np.int64)
     for i, p in enumerate(columns.priced):
         mine = columns.block == i
         degrees = [p.layouts.tp, p.layouts.pp, p.layouts.cp, p.layouts.dcp, p.layouts.dp, p.layouts.ep]
-        role = ("aggregated", "prefill", "decode").index(p.role)
+        role = ROLES.index(p.role)
         levels = (None, *(level.name for level in p.setting.site.pool.power_levels))
         power = levels.index(p.setting.site.power_level)
         head = [p.setting.deployment_index, role, p.setting.pool_index, p.setting.precision_index, power]

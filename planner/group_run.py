@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.memory import activation_bytes
 from models.plan import EngineLimits, MemoryBytes
 from planner.assignments import Assignment
 from planner.columns import Columns
-from planner.memory_fit import kv_pool_bytes
 from planner.operating_point import Replica
 from planner.pricing import Priced, build_replica, load_range
 from planner.queueing import Statistic
@@ -71,7 +69,7 @@ def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -
     watt = base_watt(site, layouts, role) + joule_per_request(site, layouts, role, replica) * wanted
     cost = replica.shape(load)
     seats = np.ceil(replica.state(full).seats - 1e-9)
-    pool = np.maximum(kv_pool_bytes(replica.model, replica.memory.weights, seats, budgets), 0.0)
+    pool, activations = np.maximum(replica.kv_pool(seats), 0.0), replica.activations(seats)
     return [
         GroupRun(
             assignment=a,
@@ -86,7 +84,7 @@ def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -
                     pool[i] / replica.memory.kv_per_sequence[i] * replica.traffic.context_tokens
                 ),
             ),
-            memory=_memory(replica, i, float(pool[i]), float(seats[i])),
+            memory=_memory(replica, i, float(pool[i]), float(activations[i])),
             watt=float(watt[i]),
             parts_s={name: float(np.broadcast_to(v, load.shape)[i]) for name, v in cost.parts_s.items()},
             layer_partition=replica.model.partitions[int(layouts.pp[i])],
@@ -113,13 +111,9 @@ def _load_for_rate(replica: Replica, low: np.ndarray, full: np.ndarray, wanted: 
     return np.where(busy, full, np.exp(ceiling))
 
 
-def _memory(replica: Replica, row: int, pool: float, seats: float) -> MemoryBytes:
+def _memory(replica: Replica, row: int, pool: float, activations: float) -> MemoryBytes:
     """Parts of the tightest rank's memory, adding up to its capacity."""
-    model = replica.model
     memory = replica.memory
-    tp = model.layouts.tp[row : row + 1]
-    budget = replica.batched_tokens[row : row + 1]
-    activations = float(activation_bytes(model.setting.spec, tp, np.array([seats]), budget)[0])
     weights, engine = float(memory.weights[row]), float(memory.engine[row])
     return MemoryBytes(
         weights=weights, kv_cache=pool, activations=activations, engine=engine,

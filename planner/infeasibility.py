@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.plan import Infeasibility, Relaxation
-from models.scenario import Deployment, Scenario
+from models.scenario import WHOLE_ROLES, Deployment, Scenario
 from models.workload import Slo
 from planner.candidates import Candidates, roles_of
 from planner.fleet_program import Translated
@@ -63,12 +63,12 @@ def in_time(relaxations: Iterator[Relaxation]) -> list[Relaxation]:
 
 
 def without_candidates(scenario: Scenario, candidates: Candidates) -> list[int]:
-    """Deployments that no priced candidate can serve: neither aggregated nor as a pair."""
+    """Deployments that no priced candidate can serve: neither by a whole role nor as a pair."""
     have = {(p.setting.deployment_index, p.role) for p in candidates.priced}
     return [
         m
         for m in range(len(scenario.deployments))
-        if (m, "aggregated") not in have and not {(m, "prefill"), (m, "decode")} <= have
+        if not any((m, role) in have for role in WHOLE_ROLES) and not {(m, "prefill"), (m, "decode")} <= have
     ]
 
 
@@ -94,7 +94,11 @@ def explain_missing(
 
 def _binding(deployment: Deployment, counts: Counter[str], relaxations: list[Relaxation]) -> list[str]:
     """Limits that alone stand in the way; when no single change helps, all that dropped a layout."""
-    failed = [name for name, n in counts.items() if n and (name.startswith("slo:") or name == "memory")]
+    failed = [
+        name
+        for name, n in counts.items()
+        if n and (name.startswith("slo:") or name in ("memory", "rule:engine_colocated"))
+    ]
     enough = [
         name
         for name in failed
@@ -107,6 +111,10 @@ def _binding(deployment: Deployment, counts: Counter[str], relaxations: list[Rel
 def _binding_text(deployment: Deployment, name: str, count: int) -> str:
     if name == "rules":
         return f"{deployment.name}: no layout obeys the engine's and the model's rules on this cluster"
+    if name == "rule:engine_colocated":
+        return (
+            f"{deployment.name}: {deployment.engine.name} does not split the SMs of these devices (colocated)"
+        )
     if name == "memory":
         return f"{deployment.name}: memory; {count} layouts do not hold the weights and one request"
     metric = name.removeprefix("slo:") + "_s"

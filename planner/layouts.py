@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from functools import cached_property
 from math import gcd
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,9 +96,9 @@ class Layouts:
             "moe_tp": self.moe_tp,
         }
 
-    def take(self, rows: NDArray[Any] | Ints) -> "Layouts":
+    def take(self, rows: NDArray[Any] | Ints) -> Self:
         """The chosen rows."""
-        return Layouts(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def parallelism(self, row: int) -> Parallelism:
         """One row as the public type."""

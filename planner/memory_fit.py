@@ -92,6 +92,11 @@ def fit(
 def kv_pool_bytes(model: StepModel, weights: Array, seats: Array, batched_tokens: Array) -> Array:
     """Room for the cache on a rank that holds ``weights`` and serves ``seats`` sequences [B]."""
     activations = activation_bytes(model.setting.spec, model.layouts.tp, seats, batched_tokens)
+    return kv_pool_beside(model, weights, activations)
+
+
+def kv_pool_beside(model: StepModel, weights: Array, activations: Array) -> Array:
+    """Room for the cache on a rank beside weights and activations [B]."""
     return _kv_pool(model, weights, activations, model.layouts.devices)
 
 

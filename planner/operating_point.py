@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from models.cost.base import Array
+from models.memory import activation_bytes
 from planner.memory_fit import MemoryFit, fit, kv_pool_bytes
 from planner.queueing import Statistic, length_factor, mean_wait_s, met_batch, peak_batch, wait_s
 from planner.step import StepCost, StepModel
@@ -109,6 +110,14 @@ class Replica(Protocol):
         """Latency of a metric as mean or percentile [s]."""
         ...
 
+    def activations(self, seats: Array) -> Array:
+        """Activations with so many sequences per attention-dp rank [B]."""
+        ...
+
+    def kv_pool(self, seats: Array) -> Array:
+        """Room for the cache beside them [B]."""
+        ...
+
     def shape(self, load: Array) -> StepCost:
         """Step price at a load, for the breakdown."""
         ...
@@ -149,9 +158,17 @@ class _Base:
         """Sequences the engine must have room for at a load, per attention-dp rank."""
         return np.maximum(peak_batch(load, self.traffic.arrival_cv), 1.0)
 
+    def activations(self, seats: Array) -> Array:
+        """Activations with so many sequences per attention-dp rank [B]."""
+        return activation_bytes(self.model.setting.spec, self.model.layouts.tp, seats, self.batched_tokens)
+
+    def kv_pool(self, seats: Array) -> Array:
+        """Room for the cache beside them [B]."""
+        return kv_pool_bytes(self.model, self.memory.weights, seats, self.batched_tokens)
+
     def cache_frac(self, seats: Array) -> Array:
         """Cache that ``seats`` sequences take over what is left beside their logits."""
-        pool = kv_pool_bytes(self.model, self.memory.weights, seats, self.batched_tokens)
+        pool = self.kv_pool(seats)
         taken: Array = np.where(pool > 0, seats * self.memory.kv_per_sequence / np.maximum(pool, 1.0), np.inf)
         return taken
 

@@ -11,9 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.cost.base import Array
-from models.scenario import Role
+from models.scenario import WHOLE_ROLES, Role
 from models.workload import Slo, SloLimit
 from planner.bands import error_band_frac
+from planner.colocated import (
+    SHARES_FRAC,
+    SplitLayouts,
+    colocated,
+    every_share,
+    prompt_budget,
+    split_rows,
+)
 from planner.hand_over import HandOver
 from planner.layouts import Layouts, layout_numbers
 from planner.load_bracket import bracket_load, whole_range
@@ -71,7 +79,7 @@ def limits_of(role: Role, slo: Slo, upper_frac: Mapping[str, float]) -> dict[str
     share), the decode side what is left.
     """
     limits = slo.limits()
-    if role != "aggregated" and slo.e2e_s is not None:
+    if role not in WHOLE_ROLES and slo.e2e_s is not None:
         share_s = slo.ttft_s.limit_s if slo.ttft_s else PREFILL_SHARE_FRAC * slo.e2e_s.limit_s
         share_s = min(share_s, 0.9 * slo.e2e_s.limit_s)
         first, rest = share_s, slo.e2e_s.limit_s - share_s
@@ -124,7 +132,7 @@ def price_sent(  # noqa: PLR0913
     for hand_over in hand_overs:
         check = UnloadedCheck(limits=limits, dropped=Counter(dropped))
         replica = _sending(one, hand_over)
-        priced = _price_rows(replica, role, hand_over, check, needed)
+        priced = _price_rows(replica, role, hand_over, check, needed, isinstance(layouts, SplitLayouts))
         found.append(
             RolePricing(priced=priced, looked_at=looked_at, dropped=check.dropped, unloaded=check.found)
         )
@@ -138,14 +146,22 @@ def _sending(replica: Replica, hand_over: HandOver | None) -> Replica:
     return replica.sending_in(hand_over.seconds(replica.model.layouts, replica.model.setting.spec))
 
 
-def _price_rows(
-    replica: Replica, role: Role, hand_over: HandOver | None, check: UnloadedCheck, needed: int | None
+def _price_rows(  # noqa: PLR0913
+    replica: Replica,
+    role: Role,
+    hand_over: HandOver | None,
+    check: UnloadedCheck,
+    needed: int | None,
+    every: bool,
 ) -> Priced | None:
-    """Drop what fails, bracket roughly, keep the best token budget of each layout, bracket finely."""
+    """Drop what fails, bracket roughly, keep the best token budget of each layout, bracket finely.
+
+    With ``every`` all rows are wanted: shares of the SMs that are given.
+    """
     low, high = load_range(role, replica.model.layouts)
     fit = np.flatnonzero(check.fits(replica, low))
     replica, low, high = replica.take(fit), low[fit], high[fit]
-    if needed is not None and len(fit) >= SCREENED_FROM:
+    if needed is not None and role != "colocated" and len(fit) >= SCREENED_FROM:
         failed = check.failed
         kept = screen(replica, low, high, check, needed)
         check.dropped["bounded"] += len(low) - len(kept) - (check.failed - failed)
@@ -161,8 +177,10 @@ def _price_rows(
     whole = whole_range(replica, low, high, above, check.limits)
     rough = bracket_load(replica, whole, check.limits, ROUGH_STEPS * more)
     rate = replica.state(np.exp(rough.floor)).rate_per_s
-    best = _best_budget(replica.model.layouts, rate, replica.batched_tokens)
-    check.dropped["worse_batch_limits"] += len(rate) - len(best)
+    best = np.arange(len(rate))
+    if not every:
+        best = _best_budget(replica.model.layouts, rate, replica.batched_tokens)
+    check.dropped["worse_sm_share" if role == "colocated" else "worse_batch_limits"] += len(rate) - len(best)
     replica = replica.take(best)
     load = np.exp(bracket_load(replica, rough.take(best), check.limits, FINE_STEPS * more).floor)
     return Priced(
@@ -181,6 +199,8 @@ def build_replica(  # noqa: PLR0913
     hand_over: HandOver | None,
 ) -> Replica:
     """Behaviour of a role over these layouts."""
+    if isinstance(layouts, SplitLayouts):
+        return colocated(setting, layouts, traffic, budgets)
     model = StepModel(setting=setting, layouts=layouts)
     if role == "prefill":
         assert hand_over is not None
@@ -202,6 +222,10 @@ def _with_budgets(
     setting: Setting, role: Role, layouts: Layouts, traffic: Traffic, dropped: Counter[str]
 ) -> tuple[Layouts, Array]:
     """Every useful layout with every token budget worth trying; decode needs none but its sequences."""
+    if role == "colocated":
+        split, refused = split_rows(layouts)
+        dropped["rule:colocated"] += refused
+        return split, np.full(len(split), prompt_budget(setting, traffic))
     useful = np.ones(len(layouts), dtype=bool)
     if role == "decode":
         # context parallelism splits prompts: decode gains nothing from it
@@ -226,6 +250,9 @@ def token_budgets(setting: Setting, role: Role, traffic: Traffic) -> Array:
         return ladder[:1]
     if role == "prefill":
         return ladder
+    if role == "colocated":
+        # one budget; what is tried is the share of the SMs
+        return np.full(len(SHARES_FRAC), prompt_budget(setting, traffic))
     return ladder[: int(np.searchsorted(ladder, traffic.new_tokens)) + BUDGETS_ABOVE_PROMPT]
 
 
@@ -243,3 +270,14 @@ def lighter_loads(priced: Priced, fractions: tuple[float, ...]) -> Iterator[Pric
     for fraction in fractions:
         load = priced.load * fraction
         yield replace(priced, load=load, state=priced.replica.state(load))
+
+
+def each_share(priced: Priced, confidence: str) -> Iterator[Priced]:
+    """Colocated candidates at every share of the SMs, not only the best one; others as they are."""
+    if priced.role != "colocated":
+        yield priced
+        return
+    layouts = every_share(priced.layouts)
+    found = price(priced.setting, priced.role, layouts, priced.replica.traffic, None, confidence).priced
+    if found is not None:
+        yield found

@@ -14,10 +14,11 @@ from models.plan import (
     Predicted,
     SloVerdict,
 )
-from models.scenario import Scenario
+from models.scenario import WHOLE_ROLES, Scenario
 from planner.assignments import assignments_of
 from planner.bands import error_band_frac, evidence_kind, evidence_level, evidence_sources
 from planner.candidates import Candidates
+from planner.colocated import sm_share
 from planner.day import Day
 from planner.explanation import explain
 from planner.fleet_program import Translated
@@ -85,7 +86,7 @@ def with_bound(plans: list[RankedPlan], ranking: Ranking) -> list[RankedPlan]:
 def _group_order(run: GroupRun) -> tuple[object, ...]:
     setting = run.priced.setting
     devices = int(run.priced.layouts.devices[run.row])
-    return (setting.deployment_index, run.priced.role != "aggregated", run.priced.role != "prefill",
+    return (setting.deployment_index, *(run.priced.role != r for r in ("aggregated", "colocated", "prefill")),
             setting.pool_index, -devices, run.assignment.column)  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def _plan_id(scenario: Scenario, groups: tuple[Group, ...]) -> str:
     what = [
         [
             g.deployment,
-            g.role,
+            g.role_words,
             g.pool,
             g.replicas,
             str(g.parallelism),
@@ -170,6 +171,7 @@ def _group(run: GroupRun, runs: list[GroupRun]) -> Group:
         memory_bytes=run.memory,
         traffic_share=assignment.weight_per_s / max(sum(peers), 1e-300),
         power_level=setting.site.power_level,
+        sm_share_frac=sm_share(run.priced.layouts, run.row),
     )
 
 
@@ -182,8 +184,9 @@ def _predict(scenario: Scenario, deployment: int, runs: list[GroupRun]) -> Predi
     by_role: dict[str, list[GroupRun]] = defaultdict(list)
     for run in mine:
         by_role[run.priced.role].append(run)
-    rate = sum(r.assignment.weight_per_s for r in by_role["aggregated"] + by_role["prefill"])
-    paths = [(r.assignment.weight_per_s, r.latency_s) for r in by_role["aggregated"]]
+    whole = [r for role in WHOLE_ROLES for r in by_role[role]]
+    rate = sum(r.assignment.weight_per_s for r in whole + by_role["prefill"])
+    paths = [(r.assignment.weight_per_s, r.latency_s) for r in whole]
     if by_role["prefill"] and by_role["decode"]:
         paths.append(_pair(by_role["prefill"], by_role["decode"]))
     latency = {m: _mixed([(w, latency[m]) for w, latency in paths]) for m in METRICS}

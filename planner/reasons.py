@@ -19,6 +19,8 @@ RULES = {
     "rule:engine_ep": "this engine spreads experts over all devices of a stage (tp*cp*dp) or not at all",
     "rule:dense": "dense models take dp = 1 and ep = 1; more copies are replicas",
     "rule:role": "context parallelism is for prompts, splitting the cache for decode",
+    "rule:engine_colocated": "this engine does not split the SMs of this device between the phases",
+    "rule:colocated": "a replica that splits its SMs runs no pipeline and no context parallelism",
     "rule:whole_nodes": "a replica lies inside one scale-up domain or takes whole nodes",
 }
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.scenario import Scenario
+from models.scenario import WHOLE_ROLES, Scenario
 from planner.candidates import Candidates
 from planner.fleet_program import Translated
 from planner.setting import Site
@@ -19,19 +19,19 @@ def why_not(
 
 
 def _uniform(scenario: Scenario, sites: list[Site], translated: Translated, best: float) -> list[str]:
-    """Replicas of one aggregated configuration only, where goodput of one model on one pool is asked."""
+    """Replicas of one configuration of a whole role only, where goodput of one model on one pool is asked."""
     if scenario.objectives[0] != "max_goodput" or len(scenario.deployments) != 1 or len(sites) != 1:
         return []
     columns, fleet = translated.columns, translated.fleet
     capacity = sites[0].capacity
-    alone = np.array([p.role == "aggregated" for p in columns.priced])[columns.block]
+    alone = np.array([p.role in WHOLE_ROLES for p in columns.priced])[columns.block]
     if capacity is None or not alone.any():
         return []
     replicas = capacity // np.maximum(columns.devices.astype(int), 1)
     reached = np.where(alone, replicas * fleet.rate_per_s, 0.0)
     order = np.argsort(-reached, kind="stable")[:SHOWN]
     return [
-        f"only {int(replicas[c])} x {_name(translated, int(c))} aggregated: "
+        f"only {int(replicas[c])} x {_name(translated, int(c))}: "
         f"{reached[c]:.4g} request/s, {100.0 * (1.0 - reached[c] / best):.1f} % less"
         for c in order
         if 0.0 < reached[c] < best * (1.0 - 1e-6)
@@ -40,7 +40,7 @@ def _uniform(scenario: Scenario, sites: list[Site], translated: Translated, best
 
 def _name(translated: Translated, column: int) -> str:
     priced = translated.columns.priced[int(translated.columns.block[column])]
-    return priced.layouts.parallelism(int(translated.columns.row[column])).short()
+    return f"{priced.layouts.parallelism(int(translated.columns.row[column])).short()} {priced.role}"
 
 
 def _dropped(candidates: Candidates) -> list[str]:

@@ -111,19 +111,32 @@ class BoxRelaxation:
         reduced = self._small.obj - self._small.rows.transpose_dot(prices)
         # Columns with a reduced cost lie on a bound, and the bounds of integer columns are whole.
         loose = np.flatnonzero(self._program.integer & (np.abs(reduced) <= NO_REDUCED_COST))
-        x = np.array([self._columns[j].solution_value() for j in loose.tolist()])
-        broken = np.abs(x - np.round(x)) > INTEGRAL
+        fractional, at = self._not_whole(loose)
+        if not len(fractional):
+            # Before a box counts as settled, no column is left out because of a badly scaled price.
+            fractional, at = self._not_whole(np.flatnonzero(self._program.integer))
         return Vertex(
             value=value,
             multipliers=self._scaling.unscaled_row_duals(prices),
-            fractional=loose[broken],
-            at=x[broken],
+            fractional=fractional,
+            at=at,
         )
+
+    def _not_whole(self, columns: Ints) -> tuple[Ints, Floats]:
+        """Those of some columns that are not whole at the last vertex, and where they are."""
+        x = np.array([self._columns[j].solution_value() for j in columns.tolist()])
+        broken = np.abs(x - np.round(x)) > INTEGRAL
+        return columns[broken], x[broken]
 
     @property
     def scaled_program(self) -> Program:
         """The program that is solved; integer columns are as they were."""
         return self._small
+
+    def point(self) -> Floats:
+        """Give the last vertex in the units of the program [columns]."""
+        x = np.array([column.solution_value() for column in self._columns])
+        return self._scaling.unscaled_point(x)
 
     def basis(self) -> Basis:
         """Give the basis of the last vertex."""

@@ -56,7 +56,8 @@ class ProofTree:
 
     ``bound`` holds for every point of the program, infinite where there is none; ``complete`` tells whether
     it meets the target. Columns and rows are those of ``program``: the one that was asked about and, after
-    its own, the ``sums`` that were branched on.
+    its own, the ``sums`` that were branched on. ``point`` is a point of the program that was asked about, of
+    this very value up to rounding, where the search ended at one before it met the target.
     """
 
     program: Program
@@ -65,6 +66,7 @@ class ProofTree:
     bound: float
     complete: bool
     wall_s: float
+    point: Floats | None = None
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:

@@ -94,6 +94,7 @@ class _Search:
         self.branching = StrongBranching(self.sign)
         self.nodes: list[Branch | Leaf | None] = []
         self.n_leaves = 0
+        self.point: Floats | None = None
         self.heap: list[tuple[float, int, _Open]] = []
         self._adopt(())
 
@@ -124,6 +125,7 @@ class _Search:
         if chosen is None:
             # Every integer is settled: more branching proves nothing, nor does a bound beyond this one.
             self.nodes[node.index] = self._leaf(node)
+            self.point = self._settled(node)
             self.goal = min(self.goal, node.bound)
             return
         column, at_most = chosen
@@ -138,6 +140,15 @@ class _Search:
             below=self._add(lb, below, multipliers, node.bound),
             above=self._add(above, ub, multipliers, node.bound),
         )
+
+    def _settled(self, node: _Open) -> Floats | None:
+        """Point of a node whose vertex is whole: none is better, as no other node has a worse bound."""
+        value = self.relaxation.value(*self._box(self.program, node), time_limit_s=self._left_s())
+        if value is None or not math.isfinite(value):
+            return None
+        x = self.relaxation.point()[: self.own.n_cols]
+        x = np.where(self.own.integer, np.round(x), x)
+        return x if self.own.is_feasible(x) else None
 
     def _box(self, program: Program, node: _Open) -> tuple[Floats, Floats]:
         """Box of a node in the columns of a program."""
@@ -243,6 +254,7 @@ class _Search:
             bound=self.sign * bound,
             complete=bound >= self.sign * self.target,
             wall_s=time.perf_counter() - started,
+            point=self.point,
         )
 
 

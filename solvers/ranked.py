@@ -53,6 +53,8 @@ LEVEL_ROUNDING = 1e-8
 """Gap that rounding alone can leave."""
 SHORTFALL = 1e-6
 """Share of a demand that rounding may leave unserved."""
+IDLE_FRAC = 1e-9
+"""Share of its rate below which a replica carries nothing."""
 TIE_BREAK_NODES = 1
 """Nodes spent on the tie-break; proving the plainest of many equal plans can cost more than finding them."""
 LATER_SHARE = 0.1
@@ -339,8 +341,12 @@ class _Search:
 
     def _keep(self, result: Result, v: FleetVariables, status: Status) -> None:
         assert result.x is not None
-        carried = None if v.y is None else result.x[v.y]
         x = np.round(result.x[v.x]).astype(np.int64)
+        carried = None if v.y is None else np.where(x > 0, np.maximum(result.x[v.y], 0.0), 0.0)
+        if carried is not None and self.fleet.reserve is None and self.fleet.switching is None:
+            # latency has no price for replicas that nobody uses
+            used = carried > IDLE_FRAC * self.fleet.rate_per_s
+            x, carried = np.where(used, x, 0), np.where(used, carried, 0.0)
         sustained = None if v.alpha is None else float(result.x[v.alpha])
         most = min(o.most for o in self.objectives)
         load = served_load(self.fleet, x, result.x[v.f], carried, sustained=sustained, most=most)
@@ -358,6 +364,8 @@ class _Search:
         """The plan in the columns of the first program: later ones only add columns after these."""
         point = found[: self.n_cols].copy()
         point[v.x], point[v.f] = x, load.flow_per_s
+        if v.y is not None and load.carried_per_s is not None:
+            point[v.y] = load.carried_per_s
         if v.alpha is not None:
             point[v.alpha] = load.multiple
         if v.on is not None and self.fleet.switching is not None:

@@ -57,11 +57,14 @@ def add_reserve(m: ProgramBuilder, fleet: Fleet, v: Served, bounds: Floats, leas
     pairs = np.unique(np.column_stack([reserve.domain_of, fleet.supply_of])[counted], axis=0)
     for pool, supply in pairs.tolist():
         mine = counted & (reserve.domain_of == pool) & (fleet.supply_of == supply)
-        left = _left(m, fleet, v, bounds, mine)
-        _reroute(m, fleet, v, least_per_s, int(supply), mine, left)
+        name = f"{pool},{supply}"
+        left = _left(m, fleet, v, bounds, mine, name)
+        _reroute(m, fleet, v, least_per_s, int(supply), mine, left, name)
 
 
-def _left(m: ProgramBuilder, fleet: Fleet, v: Served, bounds: Floats, mine: Bools) -> int:
+def _left(  # noqa: PLR0913
+    m: ProgramBuilder, fleet: Fleet, v: Served, bounds: Floats, mine: Bools, name: str
+) -> int:
     """(level_k), (used_kc), (left_k), (gone_k): what a pool still sustains on a supply; return its column."""
     assert fleet.reserve is not None
     members = np.flatnonzero(mine)
@@ -69,42 +72,52 @@ def _left(m: ProgramBuilder, fleet: Fleet, v: Served, bounds: Floats, mine: Bool
     lost, level = np.unique(rate * fleet.reserve.lost[members], return_inverse=True)
     largest, whole = float(lost[-1]), float(rate @ bounds[members])
     # the first level is that of no loss: nothing is in use
-    top = m.columns("top", np.zeros(len(lost) + 1), 1.0, integer=True)
-    gone = int(m.columns("gone", 0.0, 1.0, integer=True)[0])
-    left = int(m.columns("left", 0.0, whole)[0])
-    m.rows("level", [(0, top, 1.0)], 1.0, 1.0)
+    top = m.columns(f"top[{name}]", np.zeros(len(lost) + 1), 1.0, integer=True)
+    gone = int(m.columns(f"gone[{name}]", 0.0, 1.0, integer=True)[0])
+    left = int(m.columns(f"left[{name}]", 0.0, whole)[0])
+    m.rows(f"level[{name}]", [(0, top, 1.0)], 1.0, 1.0)
     each = np.arange(len(members))
     row, above = np.nonzero(np.arange(len(lost))[None, :] >= level[:, None])
     used: Terms = [(each, v.x[members], 1.0), (row, top[above + 1], -bounds[members][row])]
-    m.rows("used", used, -np.inf, np.zeros(len(each)))
+    m.rows(f"used[{name}]", used, -np.inf, np.zeros(len(each)))
     kept: Terms = [(0, v.x[members], rate), (0, top[1:], -lost), (0, gone, largest), (0, left, -1.0)]
-    m.rows("left", kept, 0.0, np.inf)
-    m.rows("gone", [(0, left, 1.0), (0, gone, whole)], -np.inf, whole)
+    m.rows(f"left[{name}]", kept, 0.0, np.inf)
+    m.rows(f"gone[{name}]", [(0, left, 1.0), (0, gone, whole)], -np.inf, whole)
     return left
 
 
 def _reroute(  # noqa: PLR0913
-    m: ProgramBuilder, fleet: Fleet, v: Served, least_per_s: Floats, supply: int, mine: Bools, left: int
+    m: ProgramBuilder,
+    fleet: Fleet,
+    v: Served,
+    least_per_s: Floats,
+    supply: int,
+    mine: Bools,
+    left: int,
+    name: str,
 ) -> None:
     """(survive_ks), (keep_kw), (reroute_ke): the demands that pass the supply find other ways."""
     touched = {int(fleet.channel_demand[j]) for j, s in enumerate(fleet.channel_supplies) if supply in s}
     moved = np.flatnonzero(np.isin(fleet.channel_demand, sorted(touched)))
-    kept = m.columns("kept", np.zeros(len(moved)), v.flow_bound[moved])
+    kept = m.columns(f"kept[{name}]", np.zeros(len(moved)), v.flow_bound[moved])
     column_of = dict(zip(moved.tolist(), kept.tolist(), strict=True))
     for s in sorted({s for j in moved.tolist() for s in fleet.channel_supplies[j]}):
         through = [column_of[j] for j in moved.tolist() if s in fleet.channel_supplies[j]]
         standing = (fleet.supply_of == s) & ~mine
         terms: Terms = [(0, v.x[standing], fleet.rate_per_s[standing]), (0, np.array(through), -1.0)]
-        m.rows("survive", [*terms, *([(0, left, 1.0)] if s == supply else [])], 0.0, np.inf)
+        m.rows(f"survive[{name},{s}]", [*terms, *([(0, left, 1.0)] if s == supply else [])], 0.0, np.inf)
     for w in sorted(touched):
         carried = np.array([column_of[j] for j in moved.tolist() if fleet.channel_demand[j] == w])
         asked: Terms = [] if v.alpha is None else [(0, v.alpha, -float(fleet.demand_per_s[w]))]
         least = 0.0 if v.alpha is not None else float(least_per_s[w])
-        m.rows("keep", [(0, carried, 1.0), *asked], least, np.inf)
+        m.rows(f"keep[{name},{w}]", [(0, carried, 1.0), *asked], least, np.inf)
     moving = fleet.link_bytes_per_request
     if moving.n_rows:
         column = v.f.copy()
         column[moved] = kept
         m.rows(
-            "reroute", [(moving.row_of, column[moving.indices], moving.data)], -np.inf, fleet.link_bytes_per_s
+            f"reroute[{name}]",
+            [(moving.row_of, column[moving.indices], moving.data)],
+            -np.inf,
+            fleet.link_bytes_per_s,
         )

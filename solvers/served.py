@@ -97,7 +97,14 @@ def served_load(
         flow = flow * np.minimum(wanted, 1.0)[fleet.channel_demand]
     return ServedLoad(
         flow_per_s=flow,
-        carried_per_s=carried_per_s,
+        carried_per_s=None if carried_per_s is None else _matched(fleet, carried_per_s, through.dot(flow)),
         multiple=multiple,
         demand_per_s=fleet.offered_per_s,
     )
+
+
+def _matched(fleet: Fleet, carried_per_s: Floats, flow_per_s: Floats) -> Floats:
+    """Requests per column that add up to what passes each supply [columns]."""
+    carried = np.bincount(fleet.supply_of, weights=carried_per_s, minlength=fleet.n_supplies)
+    ratio = np.divide(flow_per_s, carried, out=np.ones_like(carried), where=carried > 0)
+    return np.asarray(carried_per_s * ratio[fleet.supply_of], dtype=np.float64)

@@ -9,7 +9,6 @@ from api.exit_codes import ExitCode
 COMMANDS = {
     "simulate": "Replay traffic through a plan",
     "requirements": "What each deployment needs",
-    "verify": "Recompute feasibility and bound of a plan from its certificate",
     "import": "Read topology, traces or benchmark reports",
     "export": "Write the files that deploy a plan",
     "worker": "Run an extra worker",

@@ -5,6 +5,7 @@ import json
 from fastapi import APIRouter, Depends, Response
 from starlette.responses import RedirectResponse
 
+from api.pages.pictures import curve
 from api.pages.plan_view import plan_view
 from api.pages.rendering import page
 from api.pages.same_origin import same_origin
@@ -46,6 +47,7 @@ def job(services: Wired, job_id: str) -> Response:
         job=found,
         answer=answer,
         views=[plan_view(plan, answer) for plan in answer.plans],
+        curve=curve(answer),
         headline=headline(answer),
         searched=search_line(answer),
         dropped=dropped_line(answer),

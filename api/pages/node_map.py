@@ -49,5 +49,5 @@ def _cell(plan: Plan, held: tuple[int, int] | None) -> tuple[str, str, int]:
         return IDLE, "idle", -1
     number, replica = held
     group = plan.groups[number]
-    words = f"{group.deployment} {group.role}, replica {replica + 1}"
+    words = f"{group.deployment} {group.role_words}, replica {replica + 1}"
     return f"{ascii_uppercase[number % len(ascii_uppercase)]}{replica + 1}", words, number

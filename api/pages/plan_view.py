@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from api.pages.bars import Part, keys, stacked
 from api.pages.node_map import NodeRow, node_rows
+from api.pages.pictures import DayPicture, day_picture
 from api.render.differences import new_groups
 from api.render.plan_table import precision_words
 from api.render.verdict import METRICS, WORDS, Latency, latencies, slo_of
@@ -50,6 +51,7 @@ class PlanView:
     steps: list[tuple[str, float, list[Part]]]
     nodes: list[NodeRow]
     more_nodes: int
+    day: DayPicture | None
 
 
 def plan_view(plan: Plan, answer: RankedPlans) -> PlanView:
@@ -76,6 +78,7 @@ def plan_view(plan: Plan, answer: RankedPlans) -> PlanView:
         ],
         nodes=nodes,
         more_nodes=more,
+        day=day_picture(plan, [chr(ord("A") + i % 26) for i in range(len(plan.groups))]),
     )
 
 

@@ -102,7 +102,9 @@ def _band_words(bands: object) -> str:
 def one_line(answer: RankedPlans) -> str:
     """Status and best plan in one line, for batches."""
     layout = ", ".join(
-        f"{g.replicas} × {g.parallelism.short()} {g.role}" for plan in answer.plans[:1] for g in plan.groups
+        f"{g.replicas} × {g.parallelism.short()} {g.role_words}"
+        for plan in answer.plans[:1]
+        for g in plan.groups
     )
     return f"{answer.scenario.name}: {answer.status} · {proof_line(answer)}" + (
         f" · {layout}" if layout else ""

@@ -72,7 +72,7 @@ def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
 def _layout(group: Group, several: bool, new: bool) -> Text:
     """How many replicas, cut how, for what; bold where the best plan has no such group."""
     owner = f"{group.deployment}: " if several else ""
-    layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role}"
+    layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role_words}"
     return Text(layout, style="bold" if new else "")
 
 

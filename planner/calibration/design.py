@@ -95,14 +95,15 @@ def build(rows: Sequence[MeasuredRow]) -> Design:
 
 def _fill(filling: "_Filling", members: list[int], measured: list[MeasuredRow]) -> None:
     rows = [m.row for m in measured]
-    setting = replace(predict.setting_of(rows[0]), cost=Recorder())
+    engine = rows[0].engine
+    recorder = Recorder().serving(engine.name, engine.version)
+    setting = replace(predict.setting_of(rows[0]), cost=recorder)
     model, loop = predict.step_model(setting, [r.groups[0] for r in rows]), None
     loop = predict.loop_of(setting, rows, [r.groups[0] for r in rows])
     loads = loop_loads(model, loop, memory_of(model, loop))
     filling.batch[members], filling.offered[members] = loads.batch, loads.offered
     filling.chunks[members], filling.others[members] = loads.chunks, loads.others
     filling.decode_tokens[members] = loop.decode_tokens
-    engine = rows[0].engine
     version = terms.version_key(engine.name, engine.version)
     filling.name_scalars(members, setting, engine.name, version)
     for name in STEP_NAMES:

@@ -1,7 +1,7 @@
 """Takes down the operations of a step instead of adding up their times."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -31,8 +31,8 @@ class Recorder:
     bare: Fitted = Fitted(fit=BARE)  # noqa: RUF009
 
     def serving(self, engine: str, version: str | None) -> "Recorder":
-        """Curves of no engine in particular."""
-        return self
+        """The same with the kernel timings of an engine."""
+        return replace(self, bare=self.bare.serving(engine, version))
 
     def seconds(self, device: Device, operation: Operation) -> Array:
         """Bare time of the operation [s]."""

@@ -29,7 +29,7 @@ def well_sourced(source: Any, kind: Any) -> bool:
 def test_the_tables_are_those_that_are_checked_here() -> None:
     assert TABLES == [
         "devices.json", "distrusted_rows.json", "engines.json", "kernel_efficiency.json", "prices.json",
-        "serving_fit.json", "starting.json",
+        "serving_fit.json", "sm_share.json", "starting.json",
     ]  # fmt: skip
 
 
@@ -58,13 +58,23 @@ def test_every_price_has_a_source_and_a_kind() -> None:
         assert all(well_sourced(row["source"], row["kind"]) for row in book["rows"].values())
 
 
-@pytest.mark.parametrize("section", ["kernels", "links", "hosts"])
+@pytest.mark.parametrize("section", ["kernels", "engine_launches", "links", "hosts"])
 def test_every_efficiency_has_a_kind_and_a_known_source(section: str) -> None:
     content = table("kernel_efficiency.json")
-    assert "default" in content[section]
+    assert "default" in content[section] or section == "engine_launches"
     for name, row in content[section].items():
         assert row["kind"] in KINDS, name
         assert row["source"] in content["references"], name
+
+
+def test_the_law_of_shared_sms_has_a_kind_and_a_source() -> None:
+    content = table("sm_share.json")
+    rows = content["bandwidth_saturation_frac"]
+    assert all(well_sourced(row["source"], row["kind"]) for row in content["vendors"].values())
+    assert "default" in rows
+    assert all(
+        well_sourced(row["source"], row["kind"]) and 0.0 < row["value"] <= 1.0 for row in rows.values()
+    )
 
 
 def test_every_error_band_has_a_kind_and_a_known_source() -> None:

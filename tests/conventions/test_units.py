@@ -46,6 +46,8 @@ UNIT_FREE = {
     "weighted": "worth of one unit of each objective",
     "values": "in the unit of each objective",
     "level": "in the unit of the second objective",
+    "prefill": "share of the SMs, named by the object it stands in",
+    "decode": "share of the SMs, named by the object it stands in",
 }
 """Fields that may lack a unit word, and why."""
 

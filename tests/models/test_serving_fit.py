@@ -1,5 +1,6 @@
 """Fitted corrections: names of factors, their sums, and what the cost source makes of them."""
 
+import json
 from math import exp, log
 
 import numpy as np
@@ -183,6 +184,23 @@ def test_a_source_is_bound_to_its_engine_and_version() -> None:
     }
     assert times["sglang", "0.5.9"] < times["vllm", None] < times["vllm", "0.11.0"]
     assert times["vllm", "0.11.0"] == times["vllm", "0.11.3"]
+
+
+def test_an_engine_launches_its_experts_as_often_as_it_was_timed() -> None:
+    one = np.ones(1)
+    operation = Operation(
+        kind="grouped_gemm", format="mxfp4", flop=one, bytes=one, rows=one, launches=4.0, unit_bytes=one
+    )
+
+    def floor_s(engine: str, device: str = "h200-sxm") -> float:
+        source = Fitted(fit=NEUTRAL).serving(engine, None)
+        return float(source.times(catalog.device(device), operation).floor_s)
+
+    rows = json.loads((catalog.DATA / "kernel_efficiency.json").read_text(encoding="utf-8"))
+    timed = rows["engine_launches"]["trtllm/hopper/grouped_gemm/mxfp4"]["launch_frac"]
+    assert timed > 1.0
+    assert floor_s("trtllm") == pytest.approx(timed * floor_s("some-engine"))
+    assert floor_s("trtllm", "mi300x") == pytest.approx(floor_s("some-engine", "mi300x"))
 
 
 def test_few_experts_in_flight_load_slower_than_many() -> None:

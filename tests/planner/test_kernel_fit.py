@@ -21,6 +21,7 @@ from planner.calibration.kernels import (
     attention_counts,
     document,
     kernel_fits,
+    launch_fits,
     links_fit,
     matrix_counts,
     operations,
@@ -31,6 +32,7 @@ from planner.calibration.kernels import (
 from planner.calibration.kernels.counts import Count
 from planner.calibration.kernels.curve_fit import Curve, fit_curve, residuals
 from planner.calibration.kernels.kernel_fits import KernelFit
+from planner.calibration.kernels.launch_fits import LaunchFit
 from planner.step_load import StepLoad, decode_load, prefill_load
 from tests.planner.scenes import (
     DEEPSEEK,
@@ -65,6 +67,13 @@ def test_the_fastest_engine_counts_where_two_have_timed_the_shape() -> None:
         ],
     )
     assert found == [({"gemm_dtype": "bfloat16", "m": 16, "n": 4096, "k": 4096}, 2e-3)]
+
+
+def test_an_engine_by_itself_counts_with_its_fastest_version() -> None:
+    files = [("vllm", [gemm_row(3.0)]), ("vllm", [gemm_row(2.5)]), ("sglang", [gemm_row(9.0, m=32)])]
+    assert tables.fastest("gemm_perf", files) == []
+    own = [(engine, rows) for engine, rows in files if engine == "vllm"]
+    assert [seconds for _, seconds in tables.fastest("gemm_perf", own, engines=1)] == [2.5e-3]
 
 
 def test_products_timed_with_their_quantisation_do_not_count() -> None:
@@ -304,15 +313,18 @@ def test_known_constants_of_products_are_found_again() -> None:
     assert residuals(curve, found)[1] < 0.01
 
 
-def expert_samples() -> samples.Samples:
+def counted_experts(curve: Curve) -> pools.Counted:
     shapes = [
         moe_shape("bfloat16", tokens, hidden_size=hidden, num_experts=experts, topk=top)
         for tokens, hidden, experts, top in product(
             [2**i for i in range(15)], (2048, 4096, 7168), (16, 64, 128, 256), (2, 4, 8)
         )
     ]
-    counted = operations.operations("moe_perf", timed(EXPERTS, shapes, "moe_perf", H100))
-    return samples.of_device(counted["grouped_gemm", "bf16"], H100)
+    return operations.operations("moe_perf", timed(curve, shapes, "moe_perf", H100))
+
+
+def expert_samples() -> samples.Samples:
+    return samples.of_device(counted_experts(EXPERTS)["grouped_gemm", "bf16"], H100)
 
 
 def test_known_constants_of_experts_are_found_again() -> None:
@@ -330,6 +342,30 @@ def test_wild_timings_hardly_move_the_constants() -> None:
     curve = fit_curve(replace(found, seconds=found.seconds * slow), 1.0)
     recovered(curve, EXPERTS, 0.05)
     assert residuals(curve, found)[1] < 0.05
+
+
+def launches(own: Curve) -> list[LaunchFit]:
+    """One engine timed by itself, beside the curve of all: :data:`EXPERTS`."""
+    shared = kernel_fits.fit_kernels(pools.pools([("h100_sxm", counted_experts(EXPERTS))]))
+    return list(launch_fits.fit_launches([("trtllm", [("h100_sxm", counted_experts(own))])], shared))
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.0, 2.5])
+def test_launches_of_an_engine_are_found_again(factor: float) -> None:
+    (found,) = launches(replace(EXPERTS, launch_s=factor * EXPERTS.launch_s))
+    assert found.name == "trtllm/hopper/grouped_gemm/bf16"
+    assert found.launch_frac == pytest.approx(factor, rel=0.05)
+    assert found.after[1] < 0.03
+
+
+def test_kernels_of_another_kind_have_no_launch_factor() -> None:
+    """An engine that loads at a fifth of the speed is not one with more launches."""
+    found = launches(replace(EXPERTS, launch_s=2.0 * EXPERTS.launch_s))
+    unlike = launches(replace(EXPERTS, memory_frac=EXPERTS.memory_frac / 5.0))
+    assert unlike[0].after[1] > document.UNLIKE_P90
+    written = document.document(PRESENT, fits(), {}, [*found, *unlike])["engine_launches"]
+    assert written["trtllm/hopper/grouped_gemm/bf16"]["launch_frac"] == pytest.approx(2.0, rel=0.05)
+    assert document.document(PRESENT, fits(), {}, unlike)["engine_launches"] == {}
 
 
 def reduce_rows(base_s: float, step_s: float, bytes_per_s: float) -> Iterator[dict[str, Any]]:

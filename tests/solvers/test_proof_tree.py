@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvers.backends.registry import default_backend
+from solvers.branching import leaves_exponent
 from solvers.csr import Csr, Floats
 from solvers.dual_bound import exact_dual_bound
 from solvers.fleet import Fleet, build
@@ -177,6 +178,18 @@ def test_a_tree_cut_short_still_bounds_the_program(seed: int, most: int) -> None
     assert tree.complete == (tree.bound <= goal(program, value))
 
 
+@pytest.mark.parametrize("sense", list(Sense))
+def test_a_target_out_of_reach_ends_at_a_best_point(sense: Sense) -> None:
+    program = random_program(3, sense, n_cols=14, n_rows=9)
+    sign = 1.0 if sense is Sense.MIN else -1.0
+    tree = prove(program, target=sign * np.inf, **LIMITS)
+    assert not tree.complete
+    assert tree.point is not None
+    assert program.is_feasible(tree.point)
+    assert program.objective(tree.point) == pytest.approx(optimum(program), rel=1e-6)
+    assert tree.bound == pytest.approx(program.objective(tree.point), rel=1e-9)
+
+
 def test_without_time_the_root_alone_is_the_proof() -> None:
     program = random_program(11, Sense.MIN)
     tree = prove(program, target=np.inf, time_limit_s=0.0, max_leaves=100)
@@ -264,3 +277,33 @@ def test_a_program_without_integers_is_one_leaf() -> None:
     assert tree.complete
     assert len(tree.nodes) == 1
     assert_proven(tree)
+
+
+def test_a_split_of_a_sum_proves_what_columns_hardly_can() -> None:
+    """Nineteen even weights never add up to an odd number: one split of their half sum shows it."""
+    rng = np.random.default_rng(2)
+    program = Program(
+        sense=Sense.MIN,
+        obj=np.ones(19),
+        lb=np.zeros(19),
+        ub=np.ones(19),
+        integer=np.ones(19, dtype=np.bool_),
+        rows=Csr.from_dense([2.0 * rng.integers(1, 3, 19)]),
+        row_lb=np.array([19.0]),
+        row_ub=np.array([19.0]),
+    )
+    split = prove(program, target=np.inf, **LIMITS)
+    plain = prove(program, target=np.inf, max_sums=0, **LIMITS)
+    assert split.complete
+    assert_proven(split)
+    assert 20 * len(split.leaves) < len(plain.leaves)
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "leaves"), [(1.0, 1.0, 2.0), (0.5, 0.5, 4.0), (1.0, 0.5, (3 + 5**0.5) / 2)]
+)
+def test_the_exponent_counts_leaves(below: float, above: float, leaves: float) -> None:
+    exponent = leaves_exponent(below, above)
+    assert math.exp(-exponent * below) + math.exp(-exponent * above) == pytest.approx(1.0)
+    assert exponent == leaves_exponent(above, below)
+    assert math.exp(exponent) == pytest.approx(leaves, rel=1e-6)

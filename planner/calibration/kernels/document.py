@@ -5,16 +5,21 @@ from typing import Any
 
 from planner.calibration.kernels.curve_fit import NAMES
 from planner.calibration.kernels.kernel_fits import KernelFit
+from planner.calibration.kernels.launch_fits import LaunchFit
 from planner.calibration.kernels.links_fit import ReduceFit
 
 KEY = "aic-tables"
 SOURCE = (
     "operator tables of aiconfigurator-core 0.12.0 (Apache-2.0): the fastest engine of every shape, "
-    "all-reduce of every engine; fitted by benchmarks/fit_kernels.py, residuals in the logarithm"
+    "launches of experts and all-reduce of every engine; fitted by benchmarks/fit_kernels.py, residuals in "
+    "the logarithm"
 )
 SHOWN = "kernel timings: operator tables of aiconfigurator 0.12.0"
 BROKEN_P90 = 1.6
 """A tenth of the shapes off by five times: such a row would mislead more than that of all families."""
+UNLIKE_P90 = 1.0
+"""A tenth of an engine's shapes off by more than e: its kernels are of another kind than those of the curve,
+and no launch constant makes up for that."""
 ANY_FORMAT = ("attention_prefill", "attention_decode", "latent_prefill", "latent_decode", "recurrence")
 """Kinds whose formats hardly differ: their bf16 row also stands for formats that were not timed."""
 DERIVED = {"grouped_gemm/int8": ("grouped_gemm/fp8", "weight-only")}
@@ -23,7 +28,10 @@ DIGITS = 3
 
 
 def document(
-    present: Mapping[str, Any], kernels: Sequence[KernelFit], links: Mapping[str, ReduceFit]
+    present: Mapping[str, Any],
+    kernels: Sequence[KernelFit],
+    links: Mapping[str, ReduceFit],
+    launches: Sequence[LaunchFit] = (),
 ) -> dict[str, Any]:
     """The table with fitted rows in place of those of earlier fits to the same tables.
 
@@ -35,6 +43,8 @@ def document(
         One per row; the row of a family whose fit is broken is left out, so that a general one is found.
     links : mapping of str to ReduceFit
         Latencies of all-reduce kernels by family; ``default`` for families not timed.
+    launches : sequence of LaunchFit
+        Launches of the engines' modules.
     """
     fitted = {f.pool.name: _row(f) for f in kernels if not (f.pool.family and _broken(f))}
     for kind in ANY_FORMAT:
@@ -52,6 +62,7 @@ def document(
         "references": {**present["references"], KEY: SOURCE},
         "sources": _sources(present["sources"]),
         "kernels": rows,
+        "engine_launches": {f.name: _launch_row(f) for f in launches if not _unsound(f)},
         "links": _links(present["links"], links),
     }
     return {**written, "references": _used(written)}
@@ -78,6 +89,21 @@ def _row(fit: KernelFit) -> dict[str, Any]:
     }
 
 
+def _unsound(fit: LaunchFit) -> bool:
+    return fit.after[1] > UNLIKE_P90
+
+
+def _launch_row(fit: LaunchFit) -> dict[str, Any]:
+    return {
+        "launch_frac": rounded(fit.launch_frac),
+        "kind": "fitted",
+        "source": KEY,
+        "points": int(fit.pool.samples.seconds.size),
+        "residual_median_frac": rounded(fit.after[0]),
+        "residual_p90_frac": rounded(fit.after[1]),
+    }
+
+
 def _links(present: Mapping[str, Any], found: Mapping[str, ReduceFit]) -> dict[str, Any]:
     rows = {name: dict(row) for name, row in present.items()}
     for family, fit in found.items():
@@ -101,7 +127,7 @@ def _sources(present: Sequence[str]) -> list[str]:
 
 def _used(content: Mapping[str, Any]) -> dict[str, str]:
     """References that a row of any section still names."""
-    sections = ("kernels", "links", "hosts", "error_band_frac")
+    sections = ("kernels", "engine_launches", "links", "hosts", "error_band_frac")
     named = {
         row[key]
         for section in sections

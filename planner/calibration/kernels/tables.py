@@ -87,6 +87,12 @@ def read(directory: Path, folder: str, name: str) -> list[Timed]:
     return fastest(name, read_rows(directory, folder, name))
 
 
+def read_engine(directory: Path, folder: str, name: str, engine: str) -> list[Timed]:
+    """Times of one engine alone, of its fastest version, sorted by shape."""
+    own = ((e, rows) for e, rows in read_rows(directory, folder, name) if e == engine)
+    return fastest(name, own, engines=1)
+
+
 def read_rows(directory: Path, folder: str, name: str) -> Iterator[tuple[str, list[Shape]]]:
     """Rows of one table of one device, file by file, beside the engine each belongs to.
 
@@ -105,7 +111,9 @@ def read_rows(directory: Path, folder: str, name: str) -> Iterator[tuple[str, li
         yield path.parts[-3], _rows(path)
 
 
-def fastest(name: str, by_engine: Iterable[tuple[str, Iterable[Shape]]]) -> list[Timed]:
+def fastest(
+    name: str, by_engine: Iterable[tuple[str, Iterable[Shape]]], *, engines: int | None = None
+) -> list[Timed]:
     """Least time of every shape over engines and their versions, sorted by shape.
 
     Parameters
@@ -114,6 +122,8 @@ def fastest(name: str, by_engine: Iterable[tuple[str, Iterable[Shape]]]) -> list
         The table.
     by_engine : iterable of (str, rows)
         Rows of each file beside the engine they belong to; ``latency`` is in milliseconds.
+    engines : int, optional
+        How many engines must have timed a shape; otherwise as the table says.
     """
     table, best = TABLES[name], dict[tuple[Any, ...], dict[str, dict[str, float]]]()
     for engine, rows in by_engine:
@@ -126,9 +136,9 @@ def fastest(name: str, by_engine: Iterable[tuple[str, Iterable[Shape]]]) -> list
             kernels[kernel] = min(row["latency"], kernels.get(kernel, row["latency"]))
     return [
         (dict(zip(table.shape, shape, strict=True)), min(times) * MILLISECOND_S)
-        for shape, engines in sorted(best.items())
-        if len(times := [sum(k.values()) for k in engines.values() if len(k) == table.kernels])
-        >= table.engines
+        for shape, timed in sorted(best.items())
+        if len(times := [sum(k.values()) for k in timed.values() if len(k) == table.kernels])
+        >= (engines or table.engines)
     ]
 
 

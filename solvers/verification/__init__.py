@@ -1,0 +1,1 @@
+"""Checks an answer against its certificate in exact arithmetic, apart from the code that made both."""
