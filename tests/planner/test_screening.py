@@ -68,7 +68,7 @@ def needed_columns(asked: Scenario, *, screened: bool) -> tuple[set[Any], Any]:
         one = columns.priced[block]
         kept.add(
             (one.role, one.setting.pool_index, one.hand_over, one.layouts.parallelism(row),
-             float(one.batched_tokens[row]), float(one.state.rate_per_s[row]))
+             float(one.batched_tokens[row]), f"{one.state.rate_per_s[row]:.9g}")
         )  # fmt: skip
     return kept, found
 
