@@ -5,8 +5,8 @@ tensor parallelism; attention by heads, decode context by dcp, prompts by cp; ex
 Exactly two reductions follow a dense layer, one after each block (Shoeybi et al. 2019).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -36,6 +36,8 @@ POPULARITY_SHAPE = 2.0
 closed form of :func:`hit_share` holds for this shape)."""
 
 Weight = tuple[Node, Array]
+Shapes = dict[Hashable, tuple[Array, ...]]
+"""What blocks need to know of the layouts alone, whatever the load: worked out once."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class BlockPricer:
     setting: Setting
     layouts: Layouts
     load: StepLoad
+    shapes: Shapes = field(default_factory=dict)
+
+    def _shape(self, key: Hashable, work_out: Callable[[], tuple[Array, ...]]) -> tuple[Array, ...]:
+        if key not in self.shapes:
+            self.shapes[key] = work_out()
+        return self.shapes[key]
 
     @cached_property
     def _overheads(self) -> Overheads:
@@ -124,18 +132,23 @@ class BlockPricer:
             fused = [p for p in chosen if p.kernel == kernel]
             yield Node(name=kernel, part="gemm"), self._gemm(fused)
 
-    def _gemm(self, fused: list[Projection]) -> Array:
+    def _sharded(self, fused: list[Projection]) -> tuple[Array, ...]:
+        """Elements of the matrices on one rank, and what enters and leaves them per token."""
         share = [shard_frac(p, self.layouts.tp) for p in fused]
         elements = sum((p.inputs * p.outputs * f for p, f in zip(fused, share, strict=True)), np.zeros(1))
         rows_cut = fused[0].split == "row"
         inputs = fused[0].inputs * (share[0] if rows_cut else 1.0)
         outputs = elements / np.maximum(inputs, 1e-9)
+        return elements, inputs + outputs
+
+    def _gemm(self, fused: list[Projection]) -> Array:
+        elements, ends = self._shape(tuple(fused), lambda: self._sharded(fused))
         fmt = self.setting.precision.weights if fused[0].quantised else "bf16"
         operation = Operation(
             kind="gemm",
             format=fmt,
             flop=2.0 * self.tokens * elements,
-            bytes=elements * WEIGHT_BYTES[fmt] + self.tokens * (inputs + outputs) * ACTIVATION_BYTES,
+            bytes=elements * WEIGHT_BYTES[fmt] + self.tokens * ends * ACTIVATION_BYTES,
             rows=self.tokens,
         )
         return self._seconds(operation)
@@ -143,7 +156,7 @@ class BlockPricer:
     # ---- attention and recurrences
 
     def _core(self, core: Core) -> Iterator[Weight]:
-        heads = np.ceil(core.heads / self.layouts.tp) / core.heads
+        (heads,) = self._shape((core, "heads"), lambda: (np.ceil(core.heads / self.layouts.tp) / core.heads,))
         if core.kv_elements_per_token:
             prefill_s = self._attention_prefill(core, heads)
             decode_s = self._attention_decode(core, heads)
@@ -154,7 +167,11 @@ class BlockPricer:
             yield Node(name="recurrence", part="attention"), self._recurrence(core, heads)
 
     def _cache_bytes(self, core: Core) -> Array:
-        return kv_bytes_per_token(core, self.setting.precision.cache, self.layouts.tp, self.layouts.dcp)
+        layouts, cache = self.layouts, self.setting.precision.cache
+        (held,) = self._shape(
+            (core, cache), lambda: (kv_bytes_per_token(core, cache, layouts.tp, layouts.dcp),)
+        )
+        return held
 
     def _attention_prefill(self, core: Core, heads: Array) -> Array:
         load = self.load

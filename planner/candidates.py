@@ -3,19 +3,20 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from models.objective import LATENCY
+from models.objective import GOODPUT, LATENCY, MONEY
 from models.scenario import Role, Scenario
 from planner.colocated import splits_sms
 from planner.hand_over import HandOver
-from planner.image_work import ImageWork
 from planner.layouts import Layouts, enumerate_layouts
-from planner.pricing import Priced, RolePricing, Unloaded, each_share, lighter_loads, price, token_budgets
+from planner.pricing import Priced, RolePricing, each_share, lighter_loads, price_sent, token_budgets
 from planner.setting import Setting, Site
+from planner.side_by_side import side_by_side
 from planner.traffic import Traffic
+from planner.unloaded import Unloaded
 from planner.variants import Variant, variants_of
 
-Alike = dict[tuple[Role, ImageWork | None, HandOver], RolePricing]
-"""Prices of one setting's replicas that send something, by what they send and how fast."""
+SECOND_PROCESS_FROM = 500_000
+"""Candidates from which they are priced in two processes."""
 LIGHTER = (0.5, 0.25, 0.1, 0.02)
 """Shares of the highest load that latency objectives may choose from."""
 
@@ -37,6 +38,50 @@ def enumerate_candidates(found: list[Setting]) -> list[tuple[Setting, Layouts, i
     return [(setting, *enumerate_layouts(setting)) for setting in found]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """Layouts of one setting with the variants they are priced as."""
+
+    setting: Setting
+    layouts: Layouts
+    traffic: Traffic
+    variants: list[Variant]
+
+    @property
+    def budgets(self) -> int:
+        """Candidates per layout: one for every role, token budget and pool that something is sent to."""
+        return sum(
+            len(token_budgets(v.setting, v.role, self.traffic)) for v in self.variants if v.layouts is None
+        )
+
+
+def _price_task(task: _Task, confidence: str, needed: int | None) -> list[tuple[Variant, RolePricing]]:
+    """Every variant of a setting; what is sent to different pools at one speed costs the same."""
+    found: list[tuple[Variant, RolePricing]] = []
+    for alike in _alike(task.variants):
+        first = alike[0]
+        rows = task.layouts if first.layouts is None else first.layouts
+        if not len(rows):
+            continue
+        speeds = list(dict.fromkeys(_speed(v.hand_over) for v in alike))
+        results = price_sent(first.setting, first.role, rows, task.traffic, speeds, confidence, needed)
+        found += [(v, results[speeds.index(_speed(v.hand_over))]) for v in alike]
+    return found
+
+
+def _alike(variants: list[Variant]) -> list[list[Variant]]:
+    """Variants that differ in their hand-over only, together."""
+    grouped: dict[object, list[Variant]] = {}
+    for variant in variants:
+        grouped.setdefault((variant.role, variant.setting.images), []).append(variant)
+    return list(grouped.values())
+
+
+def _speed(hand_over: HandOver | None) -> HandOver | None:
+    """A hand-over apart from where it leads to."""
+    return replace(hand_over, to_pool=-1) if hand_over else None
+
+
 def price_candidates(
     scenario: Scenario,
     sites: list[Site],
@@ -44,24 +89,31 @@ def price_candidates(
     traffic: list[Traffic],
 ) -> Candidates:
     """Highest sustained load of every layout in every role."""
-    out = Candidates()
-    for setting, layouts, looked_at, dropped in enumerated:
-        mine, confidence = traffic[setting.deployment_index], scenario.options.slo_confidence
-        variants = variants_of(scenario, sites, setting, mine)
-        budgets = sum(len(token_budgets(v.setting, v.role, mine)) for v in variants if v.layouts is None)
-        out.looked_at += looked_at * budgets
-        out.dropped.update({rule: n * budgets for rule, n in dropped.items()})
-        if "colocated" in (scenario.options.roles or ()) and not splits_sms(setting):
+    out, needed = Candidates(), needed_plans(scenario)
+    tasks = [
+        _Task(
+            setting=setting, layouts=layouts, traffic=traffic[setting.deployment_index],
+            variants=variants_of(scenario, sites, setting, traffic[setting.deployment_index]),
+        )
+        for setting, layouts, _, _ in enumerated
+    ]  # fmt: skip
+
+    def work(task: _Task) -> list[tuple[Variant, RolePricing]]:
+        return _price_task(task, scenario.options.slo_confidence, needed)
+
+    results = side_by_side(
+        tasks, work, sizes=[float(task.budgets * len(task.layouts)) for task in tasks],
+        shared=[v.setting for task in tasks for v in task.variants], worth=SECOND_PROCESS_FROM,
+    )  # fmt: skip
+    for task, (_, _, looked_at, dropped), found in zip(tasks, enumerated, results, strict=True):
+        out.looked_at += looked_at * task.budgets
+        out.dropped.update({rule: n * task.budgets for rule, n in dropped.items()})
+        if "colocated" in (scenario.options.roles or ()) and not splits_sms(task.setting):
             # asked for by name: said, not passed over
-            refused = Counter({"rule:engine_colocated": len(layouts)})
+            refused = Counter({"rule:engine_colocated": len(task.layouts)})
             out.dropped.update(refused)
-            out.without.setdefault((setting.deployment_index, "colocated"), Counter()).update(refused)
-        alike: Alike = {}
-        for variant in variants:
-            rows = layouts if variant.layouts is None else variant.layouts
-            if not len(rows):
-                continue
-            result = _priced(variant, rows, mine, confidence, alike)
+            out.without.setdefault((task.setting.deployment_index, "colocated"), Counter()).update(refused)
+        for variant, result in found:
             _note(out, variant, result)
             if result.priced is not None:
                 out.priced.append(replace(result.priced, hand_over=variant.hand_over))
@@ -71,17 +123,23 @@ def price_candidates(
     return out
 
 
-def _priced(
-    variant: Variant, layouts: Layouts, traffic: Traffic, confidence: str, alike: Alike
-) -> RolePricing:
-    """Price of a variant; what is sent to different pools at one speed costs the same."""
-    setting, role, hand_over = variant.setting, variant.role, variant.hand_over
-    if hand_over is None:
-        return price(setting, role, layouts, traffic, None, confidence)
-    key = (role, setting.images, replace(hand_over, to_pool=-1))
-    if key not in alike:
-        alike[key] = price(setting, role, layouts, traffic, hand_over, confidence)
-    return alike[key]
+def needed_plans(scenario: Scenario) -> int | None:
+    """Number of plans for which candidates may be dropped on bounds of their rates; None: price them all.
+
+    Bounds tell which candidates are needed where columns differ in devices and rate only: not where latency,
+    energy, the time of a start or a cap on power counts, not where replicas are lost with their domain, nor
+    where demand follows from the latencies of all candidates.
+    """
+    by_rate = {*GOODPUT, *MONEY, "min_devices"} >= set(scenario.objectives)
+    open_loops = all(
+        d.workload.arrival.rate_per_s is not None or d.slo.e2e_s or (d.slo.ttft_s and d.slo.tpot_s)
+        for d in scenario.deployments
+    )
+    capped = scenario.limits.watt is not None or any(
+        pool.watt is not None and pool.watt.cap is not None for pool in scenario.cluster.pools
+    )
+    plain = scenario.reserve.failure is None and not scenario.periods
+    return scenario.options.top_k if by_rate and open_loops and plain and not capped else None
 
 
 def _note(out: Candidates, variant: Variant, result: RolePricing) -> None:

@@ -174,6 +174,16 @@ class Colocated:
         taken: Array = np.where(pool > 0, seats * self.memory.kv_per_sequence / np.maximum(pool, 1.0), np.inf)
         return taken
 
+    def take(self, rows: Array) -> "Colocated":
+        """The chosen candidates."""
+        layouts = self.model.layouts.take(rows)
+        assert isinstance(layouts, SplitLayouts)
+        return colocated(self.model.setting, layouts, self.traffic, self.batched_tokens[rows])
+
+    def room_frac(self, load: Array) -> Array:
+        """Demand over capacity of prefill, cache and token budget; the tightest."""
+        return self.state(load).room_frac
+
     def state(self, load: Array) -> State:
         """Steady state with ``load`` sequences in decode per attention-dp rank."""
         token_s = self._token_s(load)

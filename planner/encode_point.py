@@ -4,7 +4,7 @@ A replica is ``dp`` devices that each hold the whole encoder and share the tiles
 between them. Its token budget is that of its output: the image tokens of a batch of mean requests.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -97,10 +97,26 @@ class Encode:
         """Layers per stage: the whole encoder on every device."""
         return (self._work.encoder.layers,)
 
+    def take(self, rows: Array) -> "Encode":
+        """The chosen candidates."""
+        return replace(
+            self, model=self.model.take(rows), batched_tokens=self.batched_tokens[rows],
+            transfer_s=self.transfer_s[rows],
+        )  # fmt: skip
+
+    def sending_in(self, transfer_s: Array) -> "Encode":
+        """The same replicas with another hand-over."""
+        return replace(self, transfer_s=transfer_s)
+
+    def room_frac(self, load: Array) -> Array:
+        """Demand over capacity of memory and time; the tightest."""
+        held, pool = self.activations(self.requests), self.memory.kv_pool
+        room: Array = np.maximum(np.where(pool > 0, held / np.maximum(pool, 1.0), np.inf), load)
+        return room
+
     def state(self, load: Array) -> State:
         """Steady state at utilisation ``load``."""
-        none, pool = np.zeros(load.shape), self.memory.kv_pool
-        held = self.activations(self.requests)
+        none = np.zeros(load.shape)
         return State(
             rate_per_s=load * self.requests / self.batch_s,
             tpot_s=none,
@@ -111,7 +127,7 @@ class Encode:
             ),
             busy_frac=load,
             seats=self.requests,
-            room_frac=np.maximum(np.where(pool > 0, held / np.maximum(pool, 1.0), np.inf), load),
+            room_frac=self.room_frac(load),
         )
 
     def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:

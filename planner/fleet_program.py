@@ -15,6 +15,7 @@ from models.errors import InvalidInput
 from models.periods import Failure
 from models.scenario import ROLES, WHOLE_ROLES, Scenario
 from planner.columns import Columns, joined
+from planner.layouts import plainness
 from planner.objectives import objective, offered
 from planner.placement import site_bins
 from planner.pricing import Priced
@@ -104,12 +105,15 @@ def translate(
         demand_per_s=demand_per_s,
         link_bytes_per_request=Csr.from_dense(link_bytes) if len(links) else Csr.empty(0, len(channels)),
         link_bytes_per_s=link_limit,
-        tie_break=_plainness(columns),
+        tie_break=joined([plainness(p.layouts) for p in columns.priced]),
         tiling=_tiling(sites, columns),
         reserve=_reserve(scenario, sites, columns),
     )
     what = offered(scenario, traffic, demand_per_s)
     objectives = tuple(objective(weights, columns, what) for weights in scenario.levels)
+    if not scenario.periods:
+        # nothing starts in a steady state: the time of a start tells no columns apart
+        objectives = tuple(replace(level, starting=None) for level in objectives)
     return Translated(
         fleet=fleet, objectives=objectives, columns=columns, channels=channels, supplies=supplies,
         resources=names, demands=tuple(d.name for d in scenario.deployments), links=links,
@@ -187,21 +191,6 @@ def full_watt(columns: Columns) -> np.ndarray:
     rates = joined([p.state.rate_per_s for p in columns.priced])
     watt: np.ndarray = columns.base_watt + columns.joule_per_request * rates
     return watt
-
-
-def _plainness(columns: Columns) -> np.ndarray:
-    """Last objective among equals: few devices, then few replicas, then the layouts people expect.
-
-    Whole numbers, with devices far above the rest: sizes that are no power of two, pipelines and context
-    parallelism cost a little each, so that of two equally good plans the plainer one comes first.
-    """
-    n = np.maximum(columns.devices.astype(np.int64), 1)
-    unusual = 20 * ((n & (n - 1)) != 0)
-    for i, p in enumerate(columns.priced):
-        mine = columns.block == i
-        unusual[mine] += 5 * (p.layouts.pp > 1) + 5 * (p.layouts.cp > 1) + 5 * (p.layouts.dcp > 1)
-    plain: np.ndarray = (1000 * n + 10 + unusual).astype(float)
-    return plain
 
 
 def _tiling(sites: list[Site], columns: Columns) -> Tiling | None:

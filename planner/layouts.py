@@ -44,6 +44,10 @@ class Layouts:
     def __len__(self) -> int:
         return len(self.tp)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The degrees; what was worked out from them stays behind."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
     @cached_property
     def stage_devices(self) -> Ints:
         """Devices of one pipeline stage."""
@@ -247,3 +251,28 @@ def enumerate_layouts(setting: Setting) -> tuple[Layouts, int, Counter[str]]:
             dropped[name] += lost
         good &= obeys
     return layouts.take(good), looked_at, dropped
+
+
+def layout_numbers(layouts: Layouts) -> tuple[Ints, Ints]:
+    """A number for the layout of every row, equal for equal ones, and the first row of each number."""
+    degrees = (layouts.tp, layouts.pp, layouts.cp, layouts.dcp, layouts.dp, layouts.ep)
+    # all degrees are below 1024: six of them fit into one integer
+    key = np.zeros(len(layouts), dtype=np.int64)
+    for degree in degrees:
+        key = key * 1024 + degree
+    _, first, number = np.unique(key, return_index=True, return_inverse=True)
+    return number.ravel(), first
+
+
+def plainness(layouts: Layouts) -> NDArray[Any]:
+    """Order among equals: few devices, then few replicas, then the layouts people expect.
+
+    Whole numbers, with devices far above the rest: sizes that are no power of two, pipelines and context
+    parallelism cost a little each, so that of two equally good plans the plainer one comes first.
+    """
+    n = np.maximum(layouts.devices.astype(np.int64), 1)
+    unusual = 20 * ((n & (n - 1)) != 0)
+    for degree in (layouts.pp, layouts.cp, layouts.dcp):
+        unusual += 5 * (degree > 1)
+    plain: NDArray[Any] = (1000 * n + 10 + unusual).astype(float)
+    return plain

@@ -1,6 +1,6 @@
 """What a layout leaves for the KV cache on its tightest rank, under the engine's own memory rule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from models.encoder_memory import multimodal_cache_bytes, tile_activation_bytes
 from models.memory import activation_bytes, layer_weight_bytes, sequence_bytes
 from models.precision import WEIGHT_BYTES
 from planner.image_work import busiest_tiles
-from planner.stages import stage_counts
 from planner.step import StepModel
 
 
@@ -34,6 +33,11 @@ class MemoryFit:
     kv_per_sequence: Array
     tokens_per_pool: Array
     capacity: float
+
+    def take(self, rows: Array) -> "MemoryFit":
+        """The chosen candidates."""
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "capacity"}
+        return replace(self, **arrays)
 
     @property
     def sequences(self) -> Array:
@@ -63,9 +67,7 @@ def fit(
     table = spec.embedding_parameters * WEIGHT_BYTES["bf16"] / layouts.tp
     vision = _encoder_bytes(model)
     weights, per_sequence = np.zeros(len(layouts)), np.zeros(len(layouts))
-    for pp, partition in model.partitions.items():
-        rows = layouts.pp == pp
-        counts = stage_counts(spec, partition).astype(float)
+    for rows, counts in model.stages:
         held = np.tensordot(counts, per_kind[:, rows], 1)
         held[0] += table[rows] + vision[rows]
         if not spec.tied_embeddings or len(held) > 1:  # tied tables are copied across stages

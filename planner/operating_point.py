@@ -8,9 +8,9 @@ step with b sequences carries b * prompt / answer prompt tokens on average, in c
 budget leaves. A share f of the steps carries a chunk; the time per output token is their weighted mean.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from planner.step import StepCost, StepModel, with_encoder
 from planner.step_load import StepLoad, decode_load, prefill_load, ranks_apart
 from planner.traffic import Traffic
 
+MEMORY = ("memory", "longest_memory")
+"""Fits of a replica that do not depend on its load."""
 MAX_BUSY_FRAC = 0.98
 """Share of steps that may carry a chunk: beyond it the prefill queue of an open loop grows without end."""
 
@@ -93,8 +95,16 @@ class Replica(Protocol):
         """Time one prompt keeps the slowest stage of an otherwise idle rank busy."""
         ...
 
+    def room_frac(self, load: Array) -> Array:
+        """:attr:`State.room_frac` alone: needs no price of a step."""
+        ...
+
     def state(self, load: Array) -> State:
         """What the replica does at that load."""
+        ...
+
+    def take(self, rows: Array) -> "Replica":
+        """The chosen candidates, with what is known of them."""
         ...
 
     def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:
@@ -164,6 +174,22 @@ class _Base:
             own = own + self.model.setting.cost.loop().own_frac * (own_s - factor * mean_s)
         return wait_s(statistic, state.queue_s, state.busy_frac) + state.residual_s + own
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What defines it; what was worked out from that stays behind."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def take(self, rows: Array) -> Self:
+        """The chosen candidates; fits of memory are not computed again."""
+        fewer = replace(self, model=self.model.take(rows), batched_tokens=self.batched_tokens[rows])
+        for name in MEMORY:
+            if name in self.__dict__:
+                fewer.__dict__[name] = self.__dict__[name].take(rows)
+        return fewer
+
+    def seats(self, load: Array) -> Array:
+        """Sequences the engine must have room for at a load, per attention-dp rank."""
+        return np.maximum(peak_batch(load, self.traffic.arrival_cv), 1.0)
+
     def activations(self, seats: Array) -> Array:
         """Peak of activations of a rank with ``seats`` sequences [B]."""
         return peak_activations(self.model, seats, self.batched_tokens)
@@ -216,11 +242,25 @@ class Aggregated(_Base):
         context = np.full(batch.shape, traffic.context_tokens)
         pure = self.model.cost(decode_load(micro, context))
         prompt = np.full(batch.shape, traffic.new_tokens)
-        share = micro * traffic.new_tokens / traffic.output_tokens / chunk
+        share = self._share(micro, chunk)
         dp = self.model.layouts.dp
         load = _with_prefix(prefill_load(chunk, prompt, micro, context), traffic)
         mixed = self.model.cost(replace(load, prefill_ranks=dp / ranks_apart(share, dp)))
         return pure, self._encoding(mixed, chunk), share
+
+    def _share(self, micro: Array, chunk: Array) -> Array:
+        """Share of the steps that carry a chunk; above 1 where prompts come faster than they are computed."""
+        share: Array = micro * self.traffic.new_tokens / self.traffic.output_tokens / chunk
+        return share
+
+    def room_frac(self, load: Array) -> Array:
+        """Demand over capacity of steps for chunks, cache and token budget; the tightest."""
+        micro = load / self.model.layouts.pp
+        share = self._share(micro, self.chunk_tokens(load))
+        room: Array = np.maximum(
+            np.maximum(share / MAX_BUSY_FRAC, self.cache_frac(self.seats(load))), micro / self.batched_tokens
+        )
+        return room
 
     def _token_s(self, pure: StepCost, mixed: StepCost, share: Array) -> Array:
         # attention-dp ranks step together: a chunk on one of them holds up all
@@ -236,7 +276,6 @@ class Aggregated(_Base):
         chunks = np.maximum(traffic.new_tokens / self.chunk_tokens(load), 1.0)
         service_s = chunks * mixed.bottleneck_s
         busy = np.minimum(share, 1.0)
-        seats = np.maximum(peak_batch(load, traffic.arrival_cv), 1.0)
         return State(
             rate_per_s=self.model.layouts.dp * load / (traffic.output_tokens * token_s),
             tpot_s=token_s,
@@ -244,11 +283,8 @@ class Aggregated(_Base):
             residual_s=loop.steps * token_s,
             queue_s=mean_wait_s(busy, service_s, traffic.arrival_cv, traffic.input_cv),
             busy_frac=busy,
-            seats=seats,
-            room_frac=np.maximum(
-                np.maximum(share / MAX_BUSY_FRAC, self.cache_frac(seats)),
-                load / self.model.layouts.pp / self.batched_tokens,
-            ),
+            seats=self.seats(load),
+            room_frac=self.room_frac(load),
         )
 
     def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:
@@ -283,15 +319,21 @@ class Decode(_Base):
         context = np.full(batch.shape, self.traffic.context_tokens)
         return self.model.cost(decode_load(batch / self.model.layouts.pp, context))
 
+    def room_frac(self, load: Array) -> Array:
+        """Demand over capacity of cache and token budget; the tightest."""
+        room: Array = np.maximum(
+            self.cache_frac(self.seats(load)), load / self.model.layouts.pp / self.batched_tokens
+        )
+        return room
+
     def state(self, load: Array) -> State:
         """Steady state with ``load`` running sequences per attention-dp rank."""
         token_s = self.model.layouts.pp * self._step(load).bottleneck_s
-        seats = np.maximum(peak_batch(load, self.traffic.arrival_cv), 1.0)
         none = np.zeros(load.shape)
         return State(
             rate_per_s=self.model.layouts.dp * load / (self.traffic.decode_tokens * token_s),
-            tpot_s=token_s, first_s=none, residual_s=none, queue_s=none, busy_frac=none, seats=seats,
-            room_frac=np.maximum(self.cache_frac(seats), load / self.model.layouts.pp / self.batched_tokens),
+            tpot_s=token_s, first_s=none, residual_s=none, queue_s=none, busy_frac=none,
+            seats=self.seats(load), room_frac=self.room_frac(load),
         )  # fmt: skip
 
     def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:
@@ -342,7 +384,33 @@ class Prefill(_Base):
             cost = with_encoder(cost, images_s * prompts / steps)
         return cost, prompts, steps
 
-    @property
+    def take(self, rows: Array) -> Self:
+        """The chosen candidates; their step is not priced again."""
+        whole = super().take(rows)
+        fewer = replace(whole, transfer_s=self.transfer_s[rows])
+        fewer.__dict__.update({name: whole.__dict__[name] for name in MEMORY if name in whole.__dict__})
+        if "_work" in self.__dict__:
+            step, prompts, steps = self._work
+            fewer.__dict__["_work"] = (step.take(rows), prompts[rows], steps[rows])
+        return fewer
+
+    def sending_in(self, transfer_s: Array) -> Self:
+        """The same replicas with another hand-over: neither memory nor steps depend on it."""
+        other = replace(self, transfer_s=transfer_s)
+        for name in (*MEMORY, "_work"):
+            other.__dict__[name] = getattr(self, name)
+        return other
+
+    @cached_property
+    def _seated_frac(self) -> Array:
+        return self.cache_frac(self._work[1] * self.model.layouts.pp)
+
+    def room_frac(self, load: Array) -> Array:
+        """Demand over capacity of cache and time; the tightest."""
+        room: Array = np.maximum(self._seated_frac, load)
+        return room
+
+    @cached_property
     def prompt_s(self) -> Array:
         """Time one prompt keeps the slowest stage of a rank busy, as one of a full batch."""
         step, prompts, steps = self._work
@@ -369,7 +437,7 @@ class Prefill(_Base):
             queue_s=queue_s,
             busy_frac=load,
             seats=prompts * self.model.layouts.pp,
-            room_frac=np.maximum(self.cache_frac(prompts * self.model.layouts.pp), load),
+            room_frac=self.room_frac(load),
         )
 
     def latency(self, load: Array, state: State, metric: str, statistic: Statistic) -> Array:

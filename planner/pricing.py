@@ -1,11 +1,11 @@
 """Prices candidates: the highest load each sustains within memory and SLO, and why the others fail.
 
-The load of every candidate is found at once by false position on a logarithmic scale: latencies and
-memory grow with the load, so the feasible loads of a candidate are an interval that starts at zero.
+The load of every candidate is found at once by false position (:mod:`planner.load_bracket`). Of very many
+candidates, those that cannot be among the best are told by bounds first (:mod:`planner.screening`).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,24 +24,26 @@ from planner.colocated import (
 )
 from planner.encode_point import Encode
 from planner.hand_over import HandOver
-from planner.layouts import Layouts
+from planner.layouts import Layouts, layout_numbers
+from planner.load_bracket import bracket_load, whole_range
 from planner.operating_point import Aggregated, Decode, Prefill, Replica, State
+from planner.screening import screen
 from planner.setting import Setting
 from planner.step import StepModel
 from planner.traffic import Traffic
+from planner.unloaded import Unloaded, UnloadedCheck
 
 IDLE_BATCH = 1.0 / 64.0
 """Running sequences at which a replica counts as unloaded: what fails here fails at any load."""
 MAX_BATCH = 8192.0
 MAX_UTILISATION_FRAC = 0.98
 ROUGH_STEPS, FINE_STEPS = 7, 6
+SCREENED_FROM = 1500
+"""Candidates of one setting and role from which bounding them first is quicker than pricing them all."""
 BUDGETS_ABOVE_PROMPT = 3
 """Token budgets above the prompt worth trying: room for the prompt beside thousands of decodes."""
 ENCODE_BATCHES = (1.0, 2.0, 4.0, 8.0)
 """Requests that an encode replica may take in one batch; tiles alone fill a device from a few on."""
-TINY, HUGE = 1e-12, 1e12
-STEEPEST = 1.0
-"""Margins are capped at a factor e: near saturation latencies run away and would mislead the secant."""
 PREFILL_SHARE_FRAC = 0.3
 """Share of an end-to-end limit given to the first token in disaggregated serving without a TTFT limit."""
 
@@ -61,18 +63,6 @@ class Priced:
 
     def __len__(self) -> int:
         return len(self.load)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unloaded:
-    """What the candidates that fit could do at best, for the smallest relaxation of each limit.
-
-    ``latency_s`` holds, by limit, the least latency of an unloaded candidate that meets all other limits.
-    ``extra_bytes`` is the least device memory by which any layout misses its weights and one sequence.
-    """
-
-    latency_s: dict[str, float]
-    extra_bytes: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,15 +108,33 @@ def limits_of(
     }
 
 
-def price(
+def price(  # noqa: PLR0913
     setting: Setting,
     role: Role,
     layouts: Layouts,
     traffic: Traffic,
     hand_over: HandOver | None,
     confidence: str,
+    needed: int | None = None,
 ) -> RolePricing:
-    """Highest sustained load of every layout and token budget of one role."""
+    """Highest sustained load of every layout and token budget of one role.
+
+    ``needed`` is the number of different plans wanted where candidates may be dropped for the bounds on their
+    rates alone (see :mod:`planner.screening`); None prices all of them.
+    """
+    return price_sent(setting, role, layouts, traffic, (hand_over,), confidence, needed)[0]
+
+
+def price_sent(  # noqa: PLR0913
+    setting: Setting,
+    role: Role,
+    layouts: Layouts,
+    traffic: Traffic,
+    hand_overs: Sequence[HandOver | None],
+    confidence: str,
+    needed: int | None = None,
+) -> list[RolePricing]:
+    """The same for several hand-overs, which share memory and steps."""
     banded = ("ttft_s", "tpot_s", "e2e_s") if confidence == "band" else ()
     upper = {metric: error_band_frac(setting, metric)[1] for metric in banded}
     pool_frac = setting.images.pool_frac if setting.images is not None else 0.0
@@ -134,29 +142,71 @@ def price(
     dropped: Counter[str] = Counter()
     rows, budgets = _with_budgets(setting, role, layouts, traffic, dropped)
     looked_at = sum(dropped.values()) + len(rows)
-    replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
-    low, high = load_range(role, rows)
-    good, unloaded = _possible(replica, low, limits, dropped)
-    if not good.any():
-        return RolePricing(priced=None, looked_at=looked_at, dropped=dropped, unloaded=unloaded)
-    rows, budgets, low, high = rows.take(good), budgets[good], low[good], high[good]
-    replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
+    one = build_replica(setting, role, rows, traffic, budgets, hand_overs[0])
+    found = []
+    for hand_over in hand_overs:
+        check = UnloadedCheck(limits=limits, dropped=Counter(dropped))
+        replica = _sending(one, hand_over)
+        priced = _price_rows(replica, role, hand_over, check, needed, isinstance(layouts, SplitLayouts))
+        found.append(
+            RolePricing(priced=priced, looked_at=looked_at, dropped=check.dropped, unloaded=check.found)
+        )
+    return found
+
+
+def _sending(replica: Replica, hand_over: HandOver | None) -> Replica:
+    """The replica with this hand-over, where it has one."""
+    if hand_over is None:
+        return replica
+    if isinstance(replica, Encode):
+        return replica.sending_in(hand_over.split_seconds(replica.model.layouts.dp))
+    if isinstance(replica, Prefill):
+        return replica.sending_in(hand_over.seconds(replica.model.layouts, replica.model.setting.spec))
+    return replica
+
+
+def _price_rows(  # noqa: PLR0913
+    replica: Replica,
+    role: Role,
+    hand_over: HandOver | None,
+    check: UnloadedCheck,
+    needed: int | None,
+    every: bool,
+) -> Priced | None:
+    """Drop what fails, bracket roughly, keep the best token budget of each layout, bracket finely.
+
+    With ``every`` all rows are wanted: shares of the SMs that are given.
+    """
+    low, high = load_range(role, replica.model.layouts)
+    fit = np.flatnonzero(check.fits(replica, low))
+    replica, low, high = replica.take(fit), low[fit], high[fit]
+    if needed is not None and role != "colocated" and len(fit) >= SCREENED_FROM:
+        failed = check.failed
+        kept = screen(replica, low, high, check, needed)
+        check.dropped["bounded"] += len(low) - len(kept) - (check.failed - failed)
+        replica, low, high = replica.take(kept), low[kept], high[kept]
+    met, above, _ = check.meets(replica, low)
+    if not met.any():
+        return None
+    good = np.flatnonzero(met)
+    replica, low, high, above = replica.take(good), low[good], high[good], above[good]
     # a prefill or encode step does not depend on the load: more steps cost next to nothing
     more = 3 if role in ("prefill", "encode") else 1
     # a rough bracket tells the best token budget of a layout; only that one is worth a fine load
-    rough = bracket_load(replica, _ends(replica, low, high, limits), limits, ROUGH_STEPS * more)
-    best = np.arange(len(rows))
-    if not isinstance(layouts, SplitLayouts):  # shares of the SMs that are given are all wanted
-        best = _best_budget(rows, replica.state(np.exp(rough.floor)).rate_per_s, budgets)
-    dropped["worse_sm_share" if role == "colocated" else "worse_batch_limits"] += len(rows) - len(best)
-    rows, budgets = rows.take(best), budgets[best]
-    replica = build_replica(setting, role, rows, traffic, budgets, hand_over)
-    load = np.exp(bracket_load(replica, rough.take(best), limits, FINE_STEPS * more).floor)
-    priced = Priced(
-        setting=setting, role=role, hand_over=hand_over, replica=replica, layouts=rows,
-        batched_tokens=budgets, load=load, state=replica.state(load),
+    whole = whole_range(replica, low, high, above, check.limits)
+    rough = bracket_load(replica, whole, check.limits, ROUGH_STEPS * more)
+    rate = replica.state(np.exp(rough.floor)).rate_per_s
+    best = np.arange(len(rate))
+    if not every:
+        best = _best_budget(replica.model.layouts, rate, replica.batched_tokens)
+    check.dropped["worse_sm_share" if role == "colocated" else "worse_batch_limits"] += len(rate) - len(best)
+    replica = replica.take(best)
+    load = np.exp(bracket_load(replica, rough.take(best), check.limits, FINE_STEPS * more).floor)
+    return Priced(
+        setting=replica.model.setting, role=role, hand_over=hand_over, replica=replica,
+        layouts=replica.model.layouts, batched_tokens=replica.batched_tokens, load=load,
+        state=replica.state(load),
     )  # fmt: skip
-    return RolePricing(priced=priced, looked_at=looked_at, dropped=dropped, unloaded=unloaded)
 
 
 def build_replica(  # noqa: PLR0913
@@ -233,100 +283,12 @@ def token_budgets(setting: Setting, role: Role, traffic: Traffic) -> Array:
     return ladder[: int(np.searchsorted(ladder, traffic.new_tokens)) + BUDGETS_ABOVE_PROMPT]
 
 
-def margin(replica: Replica, load: Array, limits: dict[str, SloLimit]) -> Array:
-    """How far memory, token budget and every limit are from binding: log(limit / value), least of all."""
-    state = replica.state(load)
-    least = -np.log(np.clip(state.room_frac, TINY, HUGE))
-    for metric, limit in limits.items():
-        value = replica.latency(load, state, metric, limit.percentile)
-        least = np.minimum(least, np.log(limit.limit_s / np.clip(value, TINY, HUGE)))
-    clipped: Array = np.clip(least, -STEEPEST, STEEPEST)
-    return clipped
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bracket:
-    """Logarithms of a feasible and an infeasible load of every candidate, with their margins."""
-
-    floor: Array
-    ceiling: Array
-    above: Array
-    below: Array
-
-    def take(self, rows: Array) -> "Bracket":
-        """The chosen candidates."""
-        return Bracket(
-            floor=self.floor[rows], ceiling=self.ceiling[rows], above=self.above[rows], below=self.below[rows]
-        )
-
-
-def _ends(replica: Replica, low: Array, high: Array, limits: dict[str, SloLimit]) -> Bracket:
-    """The whole range, ``low`` known to be feasible; no range is left where ``high`` is feasible too."""
-    floor, ceiling = np.log(low), np.log(high)
-    above, below = margin(replica, low, limits), margin(replica, high, limits)
-    return Bracket(floor=np.where(below >= 0.0, ceiling, floor), ceiling=ceiling, above=above, below=below)
-
-
-def bracket_load(replica: Replica, bracket: Bracket, limits: dict[str, SloLimit], steps: int) -> Bracket:
-    """Narrow the bracket of the largest feasible load of every candidate.
-
-    Margins fall with the load, smoothly but for kinks, so false position on the logarithms is quick; every
-    fourth step halves the bracket.
-    """
-    floor, ceiling, above, below = bracket.floor, bracket.ceiling, bracket.above, bracket.below
-    last = np.zeros(floor.shape)
-    for step in range(steps):
-        secant = np.clip(above / np.maximum(above - below, TINY), 0.05, 0.95)
-        middle = floor + (ceiling - floor) * (0.5 if step % 4 == 0 else secant)
-        found = margin(replica, np.exp(middle), limits)
-        good = found >= 0.0
-        side = np.where(good, 1.0, -1.0)
-        # Illinois rule: an end that stays twice loses half its weight, or the other one crawls
-        stuck = side == last
-        above = np.where(good, found, np.where(stuck, above / 2.0, above))
-        below = np.where(good, np.where(stuck, below / 2.0, below), found)
-        floor, ceiling, last = np.where(good, middle, floor), np.where(good, ceiling, middle), side
-    return Bracket(floor=floor, ceiling=ceiling, above=above, below=below)
-
-
-def _possible(
-    replica: Replica, low: Array, limits: dict[str, SloLimit], dropped: Counter[str]
-) -> tuple[Array, Unloaded]:
-    """Candidates that work unloaded; the others are counted under the first reason they fail."""
-    state = replica.state(low)
-    fits = (state.room_frac <= 1.0) & (replica.longest_memory.sequences >= 1.0)
-    dropped["memory"] += int(np.count_nonzero(~fits))
-    latencies = {m: replica.latency(low, state, m, limit.percentile) for m, limit in limits.items()}
-    meets = {m: latencies[m] <= limits[m].limit_s for m in limits}
-    good = fits
-    for metric, met in meets.items():
-        dropped[f"slo:{metric.removesuffix('_s')}"] += int(np.count_nonzero(good & ~met))
-        good = good & met
-    best: dict[str, float] = {}
-    for metric in limits:
-        others = fits.copy()
-        for other, met in meets.items():
-            if other != metric:
-                others &= met
-        if others.any():
-            best[metric] = float(latencies[metric][others].min())
-    return good, Unloaded(latency_s=best, extra_bytes=_extra_bytes(replica))
-
-
-def _extra_bytes(replica: Replica) -> float:
-    """Device memory missing for weights and one longest sequence, on the layout that misses least [B]."""
-    memory = replica.longest_memory
-    missing = memory.kv_per_sequence - memory.kv_pool
-    return float(max(missing.min(), 0.0)) if len(missing) else float("inf")
-
-
 def _best_budget(layouts: Layouts, rate: Array, budgets: Array) -> Array:
     """One row per layout: the token budget with the highest rate, the smallest among equals."""
-    key = np.stack([layouts.tp, layouts.pp, layouts.cp, layouts.dcp, layouts.dp, layouts.ep])
-    _, group = np.unique(key, axis=1, return_inverse=True)
-    order = np.lexsort((budgets, -np.round(rate, 9), group.ravel()))
+    group, _ = layout_numbers(layouts)
+    order = np.lexsort((budgets, -np.round(rate, 9), group))
     first = np.ones(len(order), dtype=bool)
-    first[1:] = group.ravel()[order][1:] != group.ravel()[order][:-1]
+    first[1:] = group[order][1:] != group[order][:-1]
     return np.sort(order[first])
 
 

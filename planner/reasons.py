@@ -3,8 +3,8 @@
 from collections import Counter
 
 from planner.group_run import statistic_name
-from planner.pricing import Unloaded
 from planner.setting import Setting
+from planner.unloaded import Unloaded
 
 RULES = {
     "rule:heads": "tp does not divide the attention heads",

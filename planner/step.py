@@ -7,15 +7,17 @@ to the mean), and a micro-batch travels through all stages and hops.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
 from models.architecture import LayerKind
+from models.blocks.base import Ffn, Mixer
 from models.cost.base import Array, Operation, Overheads, Span
 from models.precision import WEIGHT_BYTES
-from planner.block_operations import ACTIVATION_BYTES, BlockPricer, Weight
+from planner.block_operations import ACTIVATION_BYTES, BlockPricer, Shapes, Weight
 from planner.cost_graph import Dag, Node, block_graph, critical_path_s
 from planner.layouts import Layouts
 from planner.setting import Setting
@@ -48,6 +50,16 @@ class StepCost:
         """
         return self.parts()
 
+    def take(self, rows: Array) -> "StepCost":
+        """The chosen candidates."""
+        return StepCost(
+            bottleneck_s=self.bottleneck_s[rows],
+            travel_s=self.travel_s[rows],
+            parts=lambda: {
+                name: np.broadcast_to(s, self.travel_s.shape)[rows] for name, s in self.parts_s.items()
+            },
+        )
+
 
 def with_encoder(cost: StepCost, seconds: Array) -> StepCost:
     """The same step after ``seconds`` of image encoding on its first stage, which hold up all stages."""
@@ -72,31 +84,54 @@ class StepModel:
     overlap: bool = False
     even_stages: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What defines it; what was worked out from that stays behind."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def take(self, rows: Array) -> "StepModel":
+        """The chosen layouts."""
+        fewer = replace(self, layouts=self.layouts.take(rows))
+        fewer.__dict__["_cuts"] = self._cuts
+        return fewer
+
+    @cached_property
+    def _cuts(self) -> dict[int, tuple[tuple[int, ...], Array]]:
+        """Layers per stage, and of each kind, by pipeline degree: filled as degrees are met."""
+        return {}
+
+    def _cut(self, pp: int) -> tuple[tuple[int, ...], Array]:
+        if pp not in self._cuts:
+            spec = self.setting.spec
+            even = self.even_stages or not self.setting.engine.can("uneven_pp")
+            partition = layer_partition(spec, self.setting.precision, pp, even=even)
+            self._cuts[pp] = (partition, stage_counts(spec, partition).astype(float))
+        return self._cuts[pp]
+
     @cached_property
     def partitions(self) -> dict[int, tuple[int, ...]]:
         """Layers per stage for every pipeline degree in use."""
-        spec, precision = self.setting.spec, self.setting.precision
-        even = self.even_stages or not self.setting.engine.can("uneven_pp")
-        return {
-            int(pp): layer_partition(spec, precision, int(pp), even=even) for pp in np.unique(self.layouts.pp)
-        }
+        return {int(pp): self._cut(int(pp))[0] for pp in np.unique(self.layouts.pp)}
 
     @cached_property
-    def _stages(self) -> list[tuple[int, Array, Array]]:
-        """For every pipeline degree: its rows, and layers of each kind per stage."""
-        return [
-            (
-                pp,
-                np.flatnonzero(self.layouts.pp == pp),
-                stage_counts(self.setting.spec, partition).astype(float),
-            )
-            for pp, partition in self.partitions.items()
-        ]
+    def stages(self) -> list[tuple[Array, Array]]:
+        """For every pipeline degree: its rows, and layers of each kind per stage.
+
+        Of stages between the ends that hold the same layers one is listed.
+        """
+        found = []
+        for pp in self.partitions:
+            counts = self._cut(pp)[1]
+            if pp > 2:
+                counts = np.vstack([counts[0], np.unique(counts[1:-1], axis=0), counts[-1]])
+            found.append((np.flatnonzero(self.layouts.pp == pp), counts))
+        return found
 
     def cost(self, load: StepLoad) -> StepCost:
         """Price one step of every candidate under its load."""
-        pricer = BlockPricer(self.setting, self.layouts, load)
-        blocks = [self._blocks(pricer, kind) for kind in self.setting.spec.kinds]
+        pricer = BlockPricer(self.setting, self.layouts, load, self._shapes)
+        # kinds of layers often share a block: attention before dense and before routed experts
+        priced: dict[Mixer | Ffn, list[Weight]] = {}
+        blocks = [self._blocks(pricer, kind, priced) for kind in self.setting.spec.kinds]
         ends = self.ends(pricer)
         (hop_s, hops_s), host_s = self._hops(pricer), self._host(load)
         bottleneck, travel = self._rounds(np.stack([self._layer_s(b) for b in blocks]), ends, hop_s, hops_s)
@@ -133,11 +168,19 @@ class StepModel:
                 found[node.part] = found.get(node.part, 0.0) + count * seconds
         return found
 
+    @cached_property
+    def _shapes(self) -> Shapes:
+        return {}
+
     @staticmethod
-    def _blocks(pricer: BlockPricer, kind: LayerKind) -> list[list[Weight]]:
-        mixer = [] if kind.mixer is None else [list(pricer.mixer(kind.mixer))]
-        ffn = [] if kind.ffn is None else [list(pricer.ffn(kind.ffn))]
-        return mixer + ffn
+    def _blocks(
+        pricer: BlockPricer, kind: LayerKind, priced: dict[Mixer | Ffn, list[Weight]]
+    ) -> list[list[Weight]]:
+        if kind.mixer is not None and kind.mixer not in priced:
+            priced[kind.mixer] = list(pricer.mixer(kind.mixer))
+        if kind.ffn is not None and kind.ffn not in priced:
+            priced[kind.ffn] = list(pricer.ffn(kind.ffn))
+        return [priced[block] for block in (kind.mixer, kind.ffn) if block is not None]
 
     def ends(self, pricer: BlockPricer) -> tuple[Array, Array]:
         """Embedding on the first stage; final norm, head and sampling on the last."""
@@ -163,6 +206,12 @@ class StepModel:
         operation = Operation(kind="vector", format="bf16", flop=moved * 0.0, bytes=moved, rows=rows)
         return self.setting.cost.seconds(self.setting.site.device, operation)
 
+    @cached_property
+    def _hop_spans(self) -> tuple[Span, Span]:
+        """Two stages that are neighbours in one scale-up domain, or on either side of its end."""
+        both = np.array(2.0)
+        return Span(members=both, inside=both), Span(members=both, inside=both / 2.0)
+
     def _hops(self, pricer: BlockPricer) -> tuple[Array, Array]:
         """Hand-over of the residual stream to the next stage: the slowest hop, and all hops together.
 
@@ -171,9 +220,10 @@ class StepModel:
         """
         layouts, fabric = self.layouts, self.setting.site.fabric
         payload = pricer.tokens * self.setting.spec.hidden_size * ACTIVATION_BYTES
-        both, cost, device = np.full(layouts.pp.shape, 2.0), self.setting.cost, self.setting.site.device
-        inside_s = cost.collective_s(device, "send", payload, Span(members=both, inside=both))
-        across_s = cost.collective_s(device, "send", payload, Span(members=both, inside=both / 2.0))
+        cost, device = self.setting.cost, self.setting.site.device
+        inside, outside = self._hop_spans
+        inside_s = cost.collective_s(device, "send", payload, inside)
+        across_s = cost.collective_s(device, "send", payload, outside)
         hops = layouts.pp - 1
         across = np.minimum(np.ceil(layouts.devices / fabric) - 1, hops)
         slowest = np.where(across > 0, across_s, np.where(hops > 0, inside_s, 0.0))
@@ -188,11 +238,11 @@ class StepModel:
         self, per_kind: Array, ends: tuple[Array, Array], hop_s: Array, hops_s: Array
     ) -> tuple[Array, Array]:
         """Slowest stage and total travel, for each pipeline degree in turn."""
-        bottleneck, travel = np.zeros(hop_s.shape), np.zeros(hop_s.shape)
-        for _, rows, counts in self._stages:
+        bottleneck = np.zeros(hop_s.shape)
+        for rows, counts in self.stages:
             stages = counts @ per_kind[:, rows]
             stages[0] += ends[0][rows]
             stages[-1] += ends[1][rows]
-            bottleneck[rows] = stages.max(axis=0) + hop_s[rows]
-            travel[rows] = stages.sum(axis=0) + hops_s[rows]
-        return bottleneck, travel
+            bottleneck[rows] = stages.max(axis=0)
+        travel = np.asarray(self.setting.spec.counts(), dtype=float) @ per_kind + ends[0] + ends[1]
+        return bottleneck + hop_s, travel + hops_s

@@ -8,7 +8,7 @@ new plan. Only when no such plan is left do plans that merely differ somewhere f
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cmp_to_key
 
 import numpy as np
@@ -35,6 +35,7 @@ from solvers.fleet import (
     start,
     terms,
 )
+from solvers.large_fleet import LARGE_COLUMNS, LargeFleet
 from solvers.large_search import SMALL_COLUMNS, search
 from solvers.program import Program, Sense
 from solvers.result import Result, Status, relative_gap
@@ -54,6 +55,10 @@ SHORTFALL = 1e-6
 """Share of a demand that rounding may leave unserved."""
 TIE_BREAK_NODES = 1
 """Nodes spent on the tie-break; proving the plainest of many equal plans can cost more than finding them."""
+LATER_SHARE = 0.1
+"""Share of the time limit for each later plan of a large fleet: it starts from covers near the best."""
+LEAST_LP_S = 2.0
+"""Time the linear relaxation gets at least: without it there is no bound."""
 SETTLED = 1e-6
 """Rounding allowed to a linear bound before the next whole number is taken as the integer bound."""
 
@@ -148,7 +153,7 @@ def k_best(
     search = _Search(fleet, objectives, time_limit_s, gap, within, backend or default_backend())
     program, _ = build(fleet, objectives, within=within)
     search.n_cols = program.n_cols
-    relaxation = search.backend.solve_lp(program, time_limit_s=search.left_s())
+    relaxation = search.backend.solve_lp(program, time_limit_s=max(search.left_s(), LEAST_LP_S))
     first = search.next_plan(FIRST_SHARE if k > 1 else 1.0)
     while search.found and len(search.found) < k and not search.finished:
         search.next_plan(1.0 / (k - len(search.found)))
@@ -265,12 +270,33 @@ class _Search:
             if self._is_settled(program, padded, left_s):
                 value = program.objective(padded)
                 return Result(status=Status.OPTIMAL, x=padded, objective=value, bound=value, wall_s=0.0), v
-        if not held and not self.found and program.n_cols > SMALL_COLUMNS:
-            share = PLAIN_SHARE
-            return search(program, self.backend, time_limit_s=left_s, gap=self.gap, plain_share=share), v
         nodes = TIE_BREAK_NODES if len(held) == len(self.objectives) else None
         hint = None if point is None else padded
-        return self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes), v
+        return self._solve(program, v, left_s, hint, nodes), v
+
+    def _solve(
+        self, program: Program, v: FleetVariables, left_s: float, hint: Floats | None, nodes: int | None
+    ) -> Result:
+        """One level; covers help where the program is large, or where the solver finds nothing in time."""
+        if hint is None and program.n_cols > LARGE_COLUMNS:
+            if self.found:
+                left_s = min(left_s, LATER_SHARE * self.time_limit_s)
+            return self._large().solve(program, v, self.backend, time_limit_s=left_s, gap=self.gap)
+        if hint is None and not self.found and program.n_cols > SMALL_COLUMNS:
+            share = PLAIN_SHARE
+            return search(program, self.backend, time_limit_s=left_s, gap=self.gap, plain_share=share)
+        found = self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes)
+        if found.status is Status.TIME_LIMIT and found.x is None and hint is None:
+            start = self._large().start(program, v, self.backend)
+            if start is not None:
+                return replace(found, status=Status.FEASIBLE, x=start, objective=program.objective(start))
+        return found
+
+    def _large(self) -> LargeFleet:
+        return LargeFleet(
+            fleet=self.fleet, objective=self._objective(0), bounds=self.bounds,
+            earlier=[plan.x for plan in self.found],
+        )  # fmt: skip
 
     def _not_better(self, m: ProgramBuilder, obj: Floats, sense: Sense) -> None:
         """No plan left is better than the bound of the last search: many equal plans are proven at once."""

@@ -59,10 +59,13 @@ class Span:
         Devices in the group.
     inside : Array
         Of these, how many share one scale-up domain.
+    laws : dict
+        What a cost source worked out for these members once: they do not depend on the payload.
     """
 
     members: Array
     inside: Array
+    laws: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 CollectiveKind = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send"]

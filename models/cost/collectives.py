@@ -60,29 +60,43 @@ def collective_seconds(kind: CollectiveKind, payload_bytes: Array, span: Span, l
     ``payload_bytes`` is the full buffer of one member: the tensor that is reduced, the gathered result,
     everything a member sends in an all-to-all, the message of a send.
     """
-    if kind == "send":
-        crosses = span.inside < span.members
-        slow = links.out_base_s + payload_bytes / links.out_bytes_per_s
-        fast = links.up_base_s + payload_bytes / links.inside_bytes_per_s(np.asarray(2.0))
-        return np.where(span.members > 1, np.where(crosses, slow, fast), 0.0)
-    inside = np.minimum(span.inside, span.members)
-    outside = span.members / inside
-    speed = links.inside_bytes_per_s(inside)
-    base_s, step_s = links.up_base_s, links.up_step_s
-    if kind == "all_reduce" and links.reduce_base_s is not None and links.reduce_step_s is not None:
-        base_s, step_s = links.reduce_base_s, links.reduce_step_s
-    up_s = _level(VOLUME[kind], payload_bytes, inside, speed, base_s, step_s)
-    # an all-to-all sends the share of the other domains over the network, a reduction only its own part
-    part = payload_bytes if kind == "all_to_all" else payload_bytes / inside
-    out_s = _level(VOLUME[kind], part, outside, links.out_bytes_per_s, links.out_base_s, links.out_step_s)
-    total: Array = up_s + out_s
+    key = (kind, links)
+    if key not in span.laws:
+        span.laws[key] = _send_law(span, links) if kind == "send" else _law(kind, span, links)
+    start_s, per_byte_s = span.laws[key]
+    total: Array = start_s + per_byte_s * payload_bytes
     return total
 
 
-def _level(
-    volume: float, payload_bytes: Array, n: Array, bytes_per_s: Array | float, base_s: float, step_s: float
-) -> Array:  # noqa: PLR0913
-    moved = volume * (n - 1.0) / n * payload_bytes
+Law = tuple[Array, Array]
+"""Seconds of a collective without payload, and seconds per byte of it."""
+
+
+def _send_law(span: Span, links: LinkSpeeds) -> Law:
+    crosses, alone = span.inside < span.members, span.members <= 1
+    fast_s = 1.0 / links.inside_bytes_per_s(np.asarray(2.0))
+    start_s = np.where(crosses, links.out_base_s, links.up_base_s)
+    per_byte_s = np.where(crosses, 1.0 / links.out_bytes_per_s, fast_s)
+    return np.where(alone, 0.0, start_s), np.where(alone, 0.0, per_byte_s)
+
+
+def _law(kind: CollectiveKind, span: Span, links: LinkSpeeds) -> Law:
+    """Inside the domain first, then between domains."""
+    inside = np.minimum(span.inside, span.members)
+    outside = span.members / inside
+    base_s, step_s = links.up_base_s, links.up_step_s
+    if kind == "all_reduce" and links.reduce_base_s is not None and links.reduce_step_s is not None:
+        base_s, step_s = links.reduce_base_s, links.reduce_step_s
+    up_s, up_byte_s = _level(VOLUME[kind], inside, links.inside_bytes_per_s(inside), base_s, step_s)
+    out_s, out_byte_s = _level(
+        VOLUME[kind], outside, links.out_bytes_per_s, links.out_base_s, links.out_step_s
+    )
+    # an all-to-all sends the share of the other domains over the network, a reduction only its own part
+    part = 1.0 if kind == "all_to_all" else 1.0 / inside
+    return up_s + out_s, up_byte_s + part * out_byte_s
+
+
+def _level(volume: float, n: Array, bytes_per_s: Array | float, base_s: float, step_s: float) -> Law:
     alone = n <= 1.0
-    seconds: Array = np.where(alone, 0.0, base_s + step_s * np.log2(np.maximum(n, 1.0)) + moved / bytes_per_s)
-    return seconds
+    start_s = np.where(alone, 0.0, base_s + step_s * np.log2(np.maximum(n, 1.0)))
+    return start_s, np.where(alone, 0.0, volume * (n - 1.0) / n / bytes_per_s)

@@ -86,11 +86,16 @@ class Fitted:
         """The same curves with what was fitted for this engine and version."""
         return replace(self, engine=engine, version=terms.version_key(engine, version))
 
-    def times(self, device: Device, operation: Operation) -> KernelTimes:
-        """Pieces of the operation's time before anything fitted to serving measurements."""
+    def _curve(self, device: Device, operation: Operation) -> tuple[dict[str, float], float]:
+        """Constants of the kernel, and the compute it reaches with many rows [FLOP/s]."""
         matmul = operation.kind in ("gemm", "grouped_gemm")
         row = curve("kernels", device.family, operation.kind, operation.format)
-        peak = peak_flop_per_s(device, operation.format if matmul else "bf16") * row["compute_frac"]
+        peak = peak_flop_per_s(device, operation.format if matmul else "bf16")
+        return row, peak * row["compute_frac"]
+
+    def times(self, device: Device, operation: Operation) -> KernelTimes:
+        """Pieces of the operation's time before anything fitted to serving measurements."""
+        row, peak = self._curve(device, operation)
         moved = operation.bytes + row.get("ramp_units", 0.0) * operation.unit_bytes
         launches = engine_launches(self.engine, device.family, operation.kind, operation.format)
         compute_s = operation.flop / peak
@@ -103,12 +108,19 @@ class Fitted:
         )
 
     def seconds(self, device: Device, operation: Operation) -> Array:
-        """Time of the operation [s]."""
-        times = self.times(device, operation)
+        """Time of the operation [s]: the pieces of :meth:`times` with their factors, in fewer steps."""
+        row, peak = self._curve(device, operation)
         factor = self._fit.kernel(operation.kind, operation.format, device.family, self.engine, self.version)
-        compute_s = (times.compute_s + times.thin_s * factor.half_rows) * factor.compute
-        memory_s = times.memory_s * factor.memory
-        total: Array = times.floor_s * factor.launch + _overlapped(compute_s, memory_s, times.overlap_power)
+        half_rows = row["half_rows"] * factor.half_rows
+        compute_s = operation.flop * (factor.compute / peak)
+        if half_rows:
+            compute_s = compute_s * (1.0 + half_rows / np.maximum(operation.rows, 1e-9))
+        moved = operation.bytes
+        if row.get("ramp_units"):
+            moved = moved + row["ramp_units"] * operation.unit_bytes
+        memory_s = moved * (factor.memory / (device.memory_bytes_per_s * row["memory_frac"]))
+        floor_s = operation.launches * row["launch_s"] * factor.launch
+        total = floor_s + _overlapped(compute_s, memory_s, row.get("overlap_power", 1.0))
         return np.where(operation.flop + operation.bytes > 0, total, 0.0)
 
     def collective_s(self, device: Device, kind: CollectiveKind, payload_bytes: Array, span: Span) -> Array:
@@ -128,7 +140,7 @@ def _overlapped(compute_s: Array, memory_s: Array, power: float) -> Array:
     if power == 1.0:
         return compute_s + memory_s
     both: Array = (
-        np.hypot(compute_s, memory_s)
+        np.sqrt(compute_s * compute_s + memory_s * memory_s)
         if power == 2.0
         else (compute_s**power + memory_s**power) ** (1.0 / power)
     )

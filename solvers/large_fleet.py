@@ -1,0 +1,160 @@
+"""One level of a large fleet program: from a first plan, by parts.
+
+A solver that is handed tens of thousands of counts at once may end without any plan. So the search starts
+from exact covers (``fleet_start``), without the configurations that earlier plans must have fewer of; the
+answer is the better of the start and of what the search finds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from solvers.backends.base import Backend
+from solvers.csr import Floats, Ints
+from solvers.fleet import Fleet, FleetVariables, Goal, Objective
+from solvers.fleet_start import first_plan
+from solvers.large_search import search
+from solvers.program import Program, Sense
+from solvers.result import Result, Status
+
+LARGE_COLUMNS = 5000
+"""Columns from which a program is not handed to the solver as a whole."""
+OTHERS = 12
+"""Configurations of earlier plans that are left out in turn, to start the search for another plan."""
+TRIES = 3
+"""Starts that are tried, cheapest first."""
+COMPLETING_S = 2.0
+"""Time for the variables beside counts and flows."""
+STEPS = 8
+"""Halvings of the range of multiples that a goodput plan starts with."""
+IMPROVING_SHARE = 0.4
+"""Share of the time in which demands are decided anew one by one."""
+NEAR_FRAC = 0.02
+"""Reduced cost, over a demand's mean share of the linear value, up to which its columns take part in that."""
+SMALLEST = 1e-4
+"""Multiples of the demand below this, or above its inverse, are not tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LargeFleet:
+    """What a level asks of a fleet: objective, column bounds, plans that must not come again [columns]."""
+
+    fleet: Fleet
+    objective: Objective
+    bounds: Floats
+    earlier: Sequence[Ints]
+
+    def solve(
+        self, program: Program, v: FleetVariables, backend: Backend, *, time_limit_s: float, gap: float
+    ) -> Result:
+        """Best point of the program found within the time."""
+        until_s = time.perf_counter() + time_limit_s
+        start = self.start(program, v, backend)
+        if start is not None and not self.earlier:
+            start = self._by_demands(program, v, backend, start, IMPROVING_SHARE * time_limit_s)
+        left_s = max(until_s - time.perf_counter(), 0.0)
+        found = search(program, backend, time_limit_s=left_s, gap=gap, hint=start)
+        if start is None or found.status is Status.INFEASIBLE:
+            return found
+        value = program.objective(start)
+        sign = 1.0 if program.sense is Sense.MIN else -1.0
+        if found.x is not None and sign * found.objective <= sign * value:
+            return found
+        return replace(found, status=Status.FEASIBLE, x=start, objective=value)
+
+    def start(self, program: Program, v: FleetVariables, backend: Backend) -> Floats | None:
+        """A feasible point of the program; None where covers give none."""
+        plans = sorted(self._plans(), key=lambda plan: plan[0])
+        for _, counts, flow in plans[:TRIES]:
+            fixed = np.zeros(program.n_cols, dtype=np.bool_)
+            point = np.zeros(program.n_cols)
+            fixed[v.x], fixed[v.f] = True, True
+            point[v.x], point[v.f] = counts, flow
+            # packing, cuts and shares follow from counts and flows
+            completed = backend.solve(program.fixed(fixed, point), time_limit_s=COMPLETING_S, gap=1e-6)
+            if completed.x is not None and program.is_feasible(completed.x):
+                return completed.x
+        return None
+
+    def _by_demands(
+        self, program: Program, v: FleetVariables, backend: Backend, point: Floats, time_limit_s: float
+    ) -> Floats:
+        """Decide one demand anew while the others stay, among its columns of small reduced cost."""
+        fleet, sign = self.fleet, 1.0 if program.sense is Sense.MIN else -1.0
+        relaxation = backend.solve_lp(program, time_limit_s=time_limit_s)
+        if relaxation.reduced_costs is None or v.alpha is not None:
+            return point
+        near = sign * relaxation.reduced_costs[v.x] <= NEAR_FRAC / len(fleet.demand_per_s) * abs(
+            relaxation.objective
+        )
+        for w in range(len(fleet.demand_per_s)):
+            channels = fleet.channel_demand == w
+            passed = {s for j in np.flatnonzero(channels) for s in fleet.channel_supplies[j]}
+            mine = np.isin(fleet.supply_of, list(passed))
+            fixed = np.zeros(program.n_cols, dtype=np.bool_)
+            fixed[v.x] = ~(mine & (near | (point[v.x] > 0)))
+            fixed[v.f] = ~channels
+            found = backend.solve(
+                program.fixed(fixed, point), time_limit_s=time_limit_s / len(fleet.demand_per_s), gap=1e-4,
+                hint=point,
+            )  # fmt: skip
+            if found.x is not None and sign * found.objective < sign * program.objective(point):
+                point = found.x
+        return point
+
+    def _plans(self) -> Iterator[tuple[float, Ints, Floats]]:
+        """Value, counts and flows of plans without some configuration of each earlier plan."""
+        for allowed in self._allowances():
+            found = self._goodput(allowed) if self.objective.goal is Goal.MAX_GOODPUT else self._cost(allowed)
+            if found is not None:
+                yield found
+
+    def _allowances(self) -> Iterator[Floats]:
+        """Column bounds; after the first plan, without one configuration of the last that others lack."""
+        if not self.earlier:
+            yield self.bounds
+            return
+        identity = self.fleet.identity_of
+        counts = [np.bincount(identity, weights=plan) for plan in self.earlier]
+        used = np.flatnonzero(counts[-1])
+        # the fewer replicas another one has to replace, the nearer the other plan
+        weight = np.bincount(identity, weights=self.earlier[-1] * self.fleet.tie_break)
+        gone = np.zeros(len(weight), dtype=np.bool_)
+        for before in counts[:-1]:
+            gone |= (before > 0) & (counts[-1] == 0)
+        for i in used[np.argsort(weight[used], kind="stable")][:OTHERS]:
+            yield np.where((identity == i) | gone[identity], 0.0, self.bounds)
+
+    def _cost(self, allowed: Floats) -> tuple[float, Ints, Floats] | None:
+        if self.objective.goal is not Goal.MIN_COST:
+            return None
+        plan = first_plan(self.fleet, self.objective.weight, allowed)
+        return None if plan is None else (float(self.objective.weight @ plan[0]), *plan)
+
+    def _goodput(self, allowed: Floats) -> tuple[float, Ints, Floats] | None:
+        """Largest multiple of the demand that covers still fit: doubled or halved, then by bisection."""
+        devices = np.zeros(self.fleet.n_columns)
+        columns, first = np.unique(self.fleet.uses.indices, return_index=True)
+        devices[columns] = self.fleet.uses.data[first]
+
+        def at(multiple: float) -> tuple[float, Ints, Floats] | None:
+            asked = replace(self.fleet, demand_per_s=self.fleet.demand_per_s * multiple)
+            plan = first_plan(asked, devices, allowed)
+            return None if plan is None else (-multiple, *plan)
+
+        low, best = 1.0, at(1.0)
+        while best is None and low > SMALLEST:
+            low /= 2.0
+            best = at(low)
+        high = 2.0 * low
+        while best is not None and (more := at(high)) is not None and high < 1.0 / SMALLEST:
+            best, low, high = more, high, 2.0 * high
+        for _ in range(STEPS if best is not None else 0):
+            middle = (low + high) / 2.0
+            found = at(middle)
+            best, low, high = (best, low, middle) if found is None else (found, middle, high)
+        return best
