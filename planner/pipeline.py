@@ -54,8 +54,11 @@ def plan(
     on_progress: Progress | None = None,
     certificate_path: Path | None = None,
     lp_path: Path | None = None,
+    priced: Question | None = None,
 ) -> RankedPlans:
     """Ranked plans of a scenario, with proof; infeasible is an answer.
+
+    ``priced`` is the answer of :func:`price` for the same scenario, where it is at hand.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def plan(
     """
     tell = on_progress or _silent
     clock = _Clock()
-    question = _price(scenario, tell)
+    question = priced or _price(scenario, tell)
     missing = without_candidates(scenario, question.candidates)
     limit_s = scenario.options.time_limit_s
     if missing:
@@ -117,6 +120,11 @@ def is_feasible(scenario: Scenario) -> bool:
     translated = over_day(_translate(question, top_k=1)[0], day_of(scenario))
     ranking = k_best(translated.fleet, translated.objectives, k=1, time_limit_s=10.0, gap=0.01)
     return bool(ranking.solutions)
+
+
+def price(scenario: Scenario) -> Question:
+    """Every candidate of a scenario with its price, before anything is chosen."""
+    return _price(scenario, _silent)
 
 
 def _price(scenario: Scenario, tell: Progress) -> Question:
