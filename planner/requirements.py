@@ -57,11 +57,8 @@ def requirements(
     budget = TimeBudget(scenario.options.time_limit_s)
     pools = _pools(scenario, devices)
     tell = _Counter(on_progress, len(pools) * len(scenario.deployments), scenario)
-    own = [p for p in pools if p in scenario.cluster.pools]
-    others = [p for p in pools if p not in own]
-    fewest = _fewest(scenario, own, budget, tell)
+    fewest = _fewest(scenario, pools, budget, tell)
     served, least = _least(scenario, budget, tell)
-    fewest = [a + b for a, b in zip(fewest, _fewest(scenario, others, budget, tell), strict=True)]
     return RequirementsAnswer(
         scenario=scenario_asked,
         scenario_sha256=codec.sha256(scenario_asked),
@@ -178,13 +175,16 @@ def _not_computed(
     """What the time did not suffice for, in words."""
     for deployment, rows in zip(scenario.deployments, fewest, strict=True):
         done = {(row.device, row.pool) for row in rows if row.status != "time_limit"}
-        for pool in pools:
-            named = pool.name if pool in scenario.cluster.pools else None
-            if (_device_id(pool.device), named) not in done:
-                yield f"fewest {pool.device} for {deployment.name}"
+        keys = [(_device_id(p.device), p.name if p in scenario.cluster.pools else None) for p in pools]
+        left = [device for device, pool in keys if (device, pool) not in done]
+        if left:
+            yield f"fewest devices for {deployment.name} of {', '.join(left)}"
     if served is None:
         yield "whether the cluster as it stands serves the traffic"
-    yield from (f"least {row.figure} of {row.pool}" for row in least if row.status == "not_computed")
+    for pool in scenario.cluster.pools:
+        figures = [r.figure for r in least if r.pool == pool.name and r.status == "not_computed"]
+        if figures:
+            yield f"least {', '.join(figures)} of pool {pool.name}"
 
 
 class _Counter:

@@ -55,7 +55,7 @@ def print_requirements(answer: RequirementsAnswer, console: Console) -> None:
             for line in _floor_lines(floor):
                 console.print(escape(hanging(line, console.width)))
     for left in answer.not_computed:
-        console.print(escape(f"Not computed in time: {left}"), style="dim")
+        console.print(escape(hanging(f"Not in time: {left}", console.width)), style="dim")
 
 
 def _fewest_table(answer: RequirementsAnswer) -> Table:
