@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from models.device_factors import Figure
-from models.plan import AnswerStatus, Group
+from models.plan import AnswerStatus, Evidence, Group
 from models.precision import Precision
 from models.scenario import Scenario
 from models.wire import WIRE
@@ -46,6 +46,7 @@ class FewestDevices:
     usd_per_hour: float | None = None
     watt: float | None = None
     groups: tuple[Group, ...] = ()
+    evidence: Evidence | None = None
     shortfalls: tuple[Shortfall, ...] = ()
 
 

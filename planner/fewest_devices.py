@@ -43,6 +43,7 @@ def fewest_devices(scenario: Scenario, deployment: int, pool: Pool, budget: Time
     return replace(
         found, devices=plan.devices_used, nodes=_nodes(plan, pool), bound_devices=bound, gap=plan.gap,
         usd_per_hour=plan.cost.usd_per_hour, watt=plan.cost.watt, groups=plan.groups,
+        evidence=plan.evidence,
     )  # fmt: skip
 
 
