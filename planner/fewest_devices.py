@@ -40,11 +40,20 @@ def fewest_devices(scenario: Scenario, deployment: int, pool: Pool, budget: Time
     if not answer.plans:
         return replace(found, bound_devices=bound)
     plan = answer.plans[0]
+    # devices are whole: a bound above one less proves the count, whatever the gap
+    proven = bound is not None and bound >= plan.devices_used
     return replace(
-        found, devices=plan.devices_used, nodes=_nodes(plan, pool), bound_devices=bound, gap=plan.gap,
-        usd_per_hour=plan.cost.usd_per_hour, watt=plan.cost.watt, groups=plan.groups,
+        found,
+        status="optimal" if proven else answer.status,
+        devices=plan.devices_used,
+        nodes=_nodes(plan, pool),
+        bound_devices=bound,
+        gap=0.0 if proven else plan.gap,
+        usd_per_hour=plan.cost.usd_per_hour,
+        watt=plan.cost.watt,
+        groups=plan.groups,
         evidence=plan.evidence,
-    )  # fmt: skip
+    )
 
 
 def alone(scenario: Scenario, deployment: int, pool: Pool) -> Scenario:

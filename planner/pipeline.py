@@ -113,12 +113,19 @@ def validate(scenario: Scenario) -> None:
 
 
 def is_feasible(scenario: Scenario) -> bool:
-    """Whether any plan exists: prices and solves for one, without ranking."""
+    """Whether any plan exists, as far as a short solve tells."""
+    return bool(feasibility(scenario))
+
+
+def feasibility(scenario: Scenario, *, limit_s: float = 10.0) -> bool | None:
+    """Whether any plan exists: prices and solves for one, without ranking; None: not known in time."""
     question = _price(scenario, _silent)
     if without_candidates(scenario, question.candidates):
         return False
     translated = over_day(_translate(question, top_k=1)[0], day_of(scenario))
-    ranking = k_best(translated.fleet, translated.objectives, k=1, time_limit_s=10.0, gap=0.01)
+    ranking = k_best(translated.fleet, translated.objectives, k=1, time_limit_s=limit_s, gap=0.01)
+    if not ranking.solutions and ranking.status is not Status.INFEASIBLE:
+        return None
     return bool(ranking.solutions)
 
 

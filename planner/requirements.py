@@ -20,11 +20,12 @@ from models.scenario import Scenario
 from planner import pipeline
 from planner.fewest_devices import catalogue_pool, fewest_devices
 from planner.hardware_floor import floors
-from planner.infeasibility import OutOfTime, bounded
-from planner.least_figure import LARGEST, SMALLEST, least_figure, own_figure
+from planner.infeasibility import OutOfTime
+from planner.least_figure import LARGEST, SMALLEST, Serves, least_figure, own_figure
 from planner.setting import resolve_model
 from planner.time_budget import TimeBudget
 
+LONGEST_SOLVE_S = 10.0
 Progress = Callable[[str, int, int], None]
 """Told what is being computed, how many parts are done, and how many there are."""
 
@@ -121,7 +122,7 @@ def _least(
     scenario: Scenario, budget: TimeBudget, tell: "_Counter"
 ) -> tuple[bool | None, tuple[LeastFigure, ...]]:
     """Whether the scenario is served as it stands, and the least of each figure of each pool's device."""
-    serves = bounded(pipeline.is_feasible, budget.left_s)
+    serves = _known(budget)
     served: bool | None
     try:
         tell("the cluster as it stands")
@@ -137,6 +138,20 @@ def _least(
             else:
                 found.append(least_figure(scenario, i, figure, serves, served))
     return served, tuple(found)
+
+
+def _known(budget: TimeBudget) -> Serves:
+    """Whether a scenario is served, for as long as there is time; a solve that does not tell ends it too."""
+
+    def serves(scenario: Scenario) -> bool:
+        if budget.is_spent:
+            raise OutOfTime
+        found = pipeline.feasibility(scenario, limit_s=min(budget.left_s, LONGEST_SOLVE_S))
+        if found is None:
+            raise OutOfTime
+        return found
+
+    return serves
 
 
 def _unknown(scenario: Scenario, pool: int, figure: Any) -> LeastFigure:

@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 from typer.testing import Result
 
+from api.render import progress
+from api.render.progress import parts_bar
 from api.render.quantities import scaled
 from api.render.requirements_table import print_requirements, shortfall_words
 from api.schemas import schema
@@ -91,6 +93,19 @@ def test_a_bad_option_ends_with_2(
 
 def test_a_missing_file_ends_with_2(run: Run, tmp_path: Path) -> None:
     assert run("requirements", tmp_path / "none.yaml").exit_code == 2
+
+
+def test_progress_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=StringIO(), force_terminal=True, width=100, color_system=None)
+    with parts_bar("small") as silent:
+        assert silent is None
+    monkeypatch.setattr(progress, "terminal", lambda **more: screen)
+    with parts_bar("small") as tell:
+        assert tell is not None
+        tell("[b]chat on h100-sxm", 2, 7)
+        assert isinstance(screen.file, StringIO)
+    assert "small: [b]chat on h100-sxm" in screen.file.getvalue()
+    assert "2/7" in screen.file.getvalue()
 
 
 @pytest.fixture(scope="module")

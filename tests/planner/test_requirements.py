@@ -288,6 +288,35 @@ def test_what_was_not_computed_in_time_is_said() -> None:
     assert answer.deployments[0].floors[0].memory_bytes > 0
 
 
+def test_a_solve_that_does_not_tell_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither "served" nor "not enough": the figures are left open."""
+    monkeypatch.setattr(pipeline, "feasibility", lambda asked, limit_s: None)
+    answer = requirements(chat([ONE_DEVICE]))
+    assert answer.scenario_feasible is None
+    assert {row.status for row in answer.least} == {"not_computed"}
+    assert answer.deployments[0].fewest[0].devices is not None
+
+
+def test_a_whole_bound_proves_a_count_that_the_gap_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = chat([pool(each=4)], rate=30.0)
+    found = fewest_only(asked)
+    assert found.devices is not None
+    plan = pipeline.plan
+
+    def unproven(less: float) -> FewestDevices:
+        def hurried(*arguments: Any, **more: Any) -> Any:
+            made = plan(*arguments, **more)
+            slow = replace(made.plans[0], gap=0.3)
+            return replace(made, status="feasible", bound=found.devices - less, plans=(slow,))
+
+        monkeypatch.setattr(pipeline, "plan", hurried)
+        return fewest_only(asked)
+
+    assert (unproven(0.9).status, unproven(0.9).gap) == ("optimal", 0.0)
+    assert (unproven(1.0).status, unproven(1.0).gap) == ("feasible", 0.3)
+    assert unproven(1.0).bound_devices == found.devices - 1
+
+
 @pytest.mark.parametrize("devices", [("h100-sxm", "abacus"), ("h100-sxm", "")])
 def test_an_unknown_device_is_refused_by_its_place(devices: tuple[str, ...]) -> None:
     with pytest.raises(InvalidInput) as caught:
