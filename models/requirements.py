@@ -146,7 +146,9 @@ class LeastFigure:
     """Smallest value of one figure of a pool's device, the rest unchanged, that serves the scenario.
 
     ``least`` and ``own`` are in ``unit``; ``factor`` = least / own goes into ``device_factors`` of the pool.
-    ``not_needed``: still served at the smallest factor tried; ``not_enough_alone``: not even at the largest.
+    ``failing_factor`` is the largest one tried that is not enough.
+    ``status``: found (the two factors lie 1 % apart), bracketed (further apart: the time was up),
+    not_needed (still served at the smallest factor tried), not_enough_alone (not even at the largest).
     """
 
     __pydantic_config__: ClassVar[Any] = WIRE
@@ -156,9 +158,10 @@ class LeastFigure:
     figure: Figure
     unit: str
     own: float
-    status: Literal["found", "not_needed", "not_enough_alone", "not_computed"]
+    status: Literal["found", "bracketed", "not_needed", "not_enough_alone", "not_computed"]
     least: float | None = None
     factor: float | None = None
+    failing_factor: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ that works, a small step above one that does not.
 from collections.abc import Callable
 from dataclasses import replace
 from math import exp, log, log1p
+from typing import Literal
 
 from models import catalog
 from models.device_factors import DeviceFactors, Figure
@@ -20,6 +21,7 @@ from planner.setting import resolve_model, resolve_site
 
 STEP_FRAC = 0.01
 """Relative precision of a least value."""
+WIDEST_RATIO = 1.0 + STEP_FRAC + 1e-9
 SMALLEST, LARGEST = 2.0**-10, 2.0**10
 """Factors tried."""
 
@@ -44,20 +46,27 @@ def least_figure(
             return replace(told, status="not_needed")
         if not is_served and not works(LARGEST):
             return replace(told, status="not_enough_alone")
-        low, high = (SMALLEST, 1.0) if is_served else (1.0, LARGEST)
-        factor = smallest_factor(low, high, works)
     except OutOfTime:
         return told
-    return replace(told, status="found", least=own * factor, factor=factor)
+    low, high = (SMALLEST, 1.0) if is_served else (1.0, LARGEST)
+    failing, factor = narrowed(low, high, works)
+    status: Literal["found", "bracketed"] = "found" if factor <= failing * WIDEST_RATIO else "bracketed"
+    return replace(told, status=status, least=own * factor, factor=factor, failing_factor=failing)
 
 
-def smallest_factor(low: float, high: float, works: Callable[[float], bool]) -> float:
-    """A factor that works, at most a step above one that does not; ``high`` works, ``low`` does not."""
+def narrowed(low: float, high: float, works: Callable[[float], bool]) -> tuple[float, float]:
+    """A factor that fails and one that works, a step apart, or further where the time is up.
+
+    ``high`` works, ``low`` does not.
+    """
     below, above = log(low), log(high)
-    while above - below > log1p(STEP_FRAC):
-        middle = (below + above) / 2.0
-        below, above = (below, middle) if works(exp(middle)) else (middle, above)
-    return exp(above)
+    try:
+        while above - below > log1p(STEP_FRAC):
+            middle = (below + above) / 2.0
+            below, above = (below, middle) if works(exp(middle)) else (middle, above)
+    except OutOfTime:
+        pass
+    return exp(below), exp(above)
 
 
 def with_factor(scenario: Scenario, pool: int, figure: Figure, factor: float) -> Scenario:

@@ -26,6 +26,7 @@ from planner.setting import resolve_model
 from planner.time_budget import TimeBudget
 
 LONGEST_SOLVE_S = 10.0
+OPEN = ("not_computed", "bracketed")
 Progress = Callable[[str, int, int], None]
 """Told what is being computed, how many parts are done, and how many there are."""
 
@@ -122,21 +123,22 @@ def _least(
     scenario: Scenario, budget: TimeBudget, tell: "_Counter"
 ) -> tuple[bool | None, tuple[LeastFigure, ...]]:
     """Whether the scenario is served as it stands, and the least of each figure of each pool's device."""
-    serves = _known(budget)
+    tell("the cluster as it stands")
     served: bool | None
     try:
-        tell("the cluster as it stands")
-        served = serves(scenario)
+        served = _known(budget)(scenario)
     except OutOfTime:
         served = None
+    parts = [(i, figure) for i in range(len(scenario.cluster.pools)) for figure in FIGURES]
     found = []
-    for i, pool in enumerate(scenario.cluster.pools):
-        for figure in FIGURES:
-            tell(f"{figure} of {pool.name}")
-            if served is None:
-                found.append(_unknown(scenario, i, figure))
-            else:
-                found.append(least_figure(scenario, i, figure, serves, served))
+    for done, (i, figure) in enumerate(parts):
+        tell(f"{figure} of {scenario.cluster.pools[i].name}")
+        if served is None:
+            found.append(_unknown(scenario, i, figure))
+            continue
+        # what one figure leaves is shared by those after it
+        share = TimeBudget(budget.left_s / (len(parts) - done))
+        found.append(least_figure(scenario, i, figure, _known(share), served))
     return served, tuple(found)
 
 
@@ -197,9 +199,9 @@ def _not_computed(
     if served is None:
         yield "whether the cluster as it stands serves the traffic"
     for pool in scenario.cluster.pools:
-        figures = [r.figure for r in least if r.pool == pool.name and r.status == "not_computed"]
+        figures = [r.figure for r in least if r.pool == pool.name and r.status in OPEN]
         if figures:
-            yield f"least {', '.join(figures)} of pool {pool.name}"
+            yield f"least {', '.join(figures)} of pool {pool.name} to 1 %"
 
 
 class _Counter:

@@ -134,6 +134,9 @@ def _least_cells(row: LeastFigure, tried: tuple[float, float]) -> tuple[str, str
     own = scaled(row.own, unit)
     if row.status == "found":
         return name, own, scaled(row.least, unit), amount(row.factor)
+    if row.status == "bracketed":
+        factors = f"{amount(row.failing_factor)} – {amount(row.factor)}"
+        return name, own, f"at most {scaled(row.least, unit)}", factors
     words = {
         "not_needed": f"any will do, down to {percent(tried[0], 1)}",
         "not_enough_alone": "not enough alone",

@@ -131,6 +131,13 @@ def test_counts_that_are_not_proven_say_so(answer: RequirementsAnswer) -> None:
     assert "h100-sxm (b)" in text
 
 
+def test_a_bracket_is_printed_as_such(answer: RequirementsAnswer) -> None:
+    row = replace(answer.least[2], status="bracketed", least=1.675e12, factor=0.5, failing_factor=0.25)
+    text = printed(replace(answer, least=(row,)))
+    assert "at most 1.68 TB/s" in text
+    assert "0.25 – 0.5" in text
+
+
 def test_what_was_not_in_time_is_printed(answer: RequirementsAnswer) -> None:
     first = answer.deployments[0]
     row = replace(first.fewest[0], status="time_limit", shortfalls=())

@@ -53,6 +53,7 @@ UNIT_FREE = {
     "own": "in the unit beside it",
     "least": "in the unit beside it",
     "factor": "a multiple of the device's own figure",
+    "failing_factor": "a multiple of the device's own figure",
     "factors_tried": "multiples of the device's own figure",
 }
 """Fields that may lack a unit word, and why."""

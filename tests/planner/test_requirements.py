@@ -14,7 +14,8 @@ from models.requirements import FewestDevices, LeastFigure, RequirementsAnswer
 from models.scenario import Scenario
 from planner import pipeline
 from planner.fewest_devices import alone, fewest_devices
-from planner.least_figure import STEP_FRAC, smallest_factor
+from planner.infeasibility import OutOfTime
+from planner.least_figure import STEP_FRAC, least_figure, narrowed
 from planner.requirements import requirements
 from planner.setting import settings
 from planner.time_budget import TimeBudget
@@ -127,10 +128,27 @@ def test_least_figures_are_above_what_no_hardware_gets_below(name: str) -> None:
             assert devices * row.least >= least, row
 
 
-def test_the_smallest_factor_is_a_step_above_one_that_fails() -> None:
-    for edge in (0.002, 0.3, 0.999):
-        found = smallest_factor(2.0**-10, 1.0, lambda f, edge=edge: f >= edge)  # type: ignore[misc]
-        assert edge <= found <= edge * (1.0 + STEP_FRAC)
+@pytest.mark.parametrize("edge", [0.002, 0.3, 0.999])
+def test_the_smallest_factor_is_a_step_above_one_that_fails(edge: float) -> None:
+    failing, found = narrowed(2.0**-10, 1.0, lambda factor: factor >= edge)
+    assert failing < edge <= found <= failing * (1.0 + STEP_FRAC) * (1.0 + 1e-9)
+
+
+def test_a_figure_whose_time_is_up_keeps_its_bracket() -> None:
+    asked, calls = chat([ONE_DEVICE], rate=0.5), []
+
+    def serves(trial: Scenario) -> bool:
+        calls.append(trial)
+        if len(calls) > 4:
+            raise OutOfTime
+        return settings(trial)[0][0].device.memory_bytes >= 30e9
+
+    row = least_figure(asked, 0, "memory_bytes", serves, is_served=True)
+    assert row.status == "bracketed"
+    assert row.failing_factor * row.own < 30e9 <= row.least
+    calls.clear()
+    row = least_figure(asked, 0, "memory_bytes", serves, is_served=False)
+    assert (row.status, row.failing_factor) == ("bracketed", pytest.approx(1.0))
 
 
 def test_factors_multiply_the_figures_of_the_device() -> None:
