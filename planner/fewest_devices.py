@@ -10,9 +10,10 @@ from models.plan import Plan
 from models.requirements import FewestDevices, Shortfall
 from models.scenario import Deployment, Limits, Scenario
 from planner import pipeline
-from planner.candidates import Candidates, roles_of
+from planner.candidates import Candidates
 from planner.infeasibility import without_candidates
 from planner.time_budget import TimeBudget
+from planner.variants import roles_of
 
 LEAST_S = 1e-3
 ROUNDING = 1e-6
@@ -83,7 +84,10 @@ def catalogue_pool(device: Device, scenario: Scenario) -> Pool:
 
 def shortfalls(scenario: Scenario, candidates: Candidates) -> tuple[Shortfall, ...]:
     """What dropped every candidate of the first deployment, with the nearest value of each limit."""
-    unloaded = [u for (m, _), found in candidates.unloaded.items() if m == 0 for u in found]
+    # an encoder alone fits nearly everywhere, and its part of a limit is not the limit
+    unloaded = [
+        u for (m, role), found in candidates.unloaded.items() if m == 0 and role != "encode" for u in found
+    ]
     counts = {
         name
         for role in roles_of(scenario)
@@ -104,6 +108,8 @@ def shortfalls(scenario: Scenario, candidates: Candidates) -> tuple[Shortfall, .
             if nearest is not None and nearest <= limit.limit_s:
                 continue
             found.append(Shortfall(cause=cause, limit_s=limit.limit_s, nearest_s=nearest))  # type: ignore[arg-type]
+    if not found and counts:
+        found = [Shortfall(cause=name.removeprefix("slo:")) for name in sorted(counts)]  # type: ignore[arg-type]
     return tuple(found) or (Shortfall(cause="rules"),)
 
 

@@ -3,7 +3,8 @@ r"""Closed forms that no hardware gets below: memory, products, memory traffic a
 After GenZ's inverse mode (:mod:`models.cost.platform_requirement`), with the architecture's own counts
 (:mod:`planner.model_work`). :math:`\lambda` requests per second of :math:`n` new prompt tokens and
 :math:`m` output tokens; :math:`T_1` the limit of the first token, :math:`T` that of each later one.
-Full efficiency, one copy of the weights, every token from a step of its own (no speculation).
+Full efficiency, one copy of the weights, every token from a step of its own (no speculation); images count
+by the tokens they add to the prompt, without their encoder.
 """
 
 from models.architecture import ModelSpec
@@ -14,6 +15,7 @@ from models.requirements import HardwareFloor, InterconnectFloor, MemoryShare
 from models.scenario import Deployment
 from models.workload import Slo
 from planner.demand import allowed_end_to_end_s
+from planner.image_work import images_of
 from planner.layouts import head_divisor
 from planner.model_work import (
     cache_bytes,
@@ -47,7 +49,7 @@ def floors(
 def _floor(
     deployment: Deployment, spec: ModelSpec, precision: Precision, periods: tuple[Period, ...]
 ) -> HardwareFloor:
-    traffic, slo = traffic_of(deployment.workload), deployment.slo
+    traffic, slo = traffic_of(deployment.workload, images_of(deployment.workload, spec)), deployment.slo
     rate_per_s = _rate_per_s(deployment, traffic, periods)
     concurrency = _concurrency(rate_per_s, slo, traffic)
     weights = weight_bytes(spec, precision)
@@ -128,7 +130,7 @@ def _ttft_flop_per_s(spec: ModelSpec, slo: Slo, traffic: Traffic) -> float | Non
 def _prompt_limits(slo: Slo, traffic: Traffic) -> list[tuple[float, float]]:
     """Limits on the first token [s], each with the prompt it holds for over the mean one."""
     return [
-        (limit.limit_s, length_factor(limit.percentile, traffic.input_cv))
+        (limit.limit_s, traffic.prompt_factor(limit.percentile))
         for limit in (slo.ttft_s, slo.e2e_s)
         if limit is not None
     ]

@@ -95,7 +95,9 @@ def shortfall_words(found: Shortfall) -> str:
     if found.cause == "rules":
         return "no layout obeys the rules of engine and model"
     if found.cause == "memory":
-        missing = found.missing_bytes_per_device or 0.0
+        missing = found.missing_bytes_per_device
+        if not missing:
+            return "memory: no room for the caches beside the weights"
         return f"memory: at least {scaled(missing, 'B')} short on every device"
     name = found.cause.upper()
     reached = (

@@ -160,6 +160,10 @@ def test_what_was_not_in_time_is_printed(answer: RequirementsAnswer) -> None:
             Shortfall(cause="memory", missing_bytes_per_device=1.5e9),
             "memory: at least 1.50 GB short on every device",
         ),
+        (
+            Shortfall(cause="memory", missing_bytes_per_device=0.0),
+            "memory: no room for the caches beside the weights",
+        ),
         (Shortfall(cause="ttft", limit_s=0.5, nearest_s=2.0), "TTFT: 2.00 s at best, limit 500 ms"),
         (
             Shortfall(cause="tpot", limit_s=0.05),

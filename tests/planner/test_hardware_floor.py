@@ -238,3 +238,17 @@ def test_a_day_counts_at_its_busiest() -> None:
 def test_a_checkpoint_in_block_fp8_counts_its_scales() -> None:
     asked = chat(model=DEEPSEEK, precisions=[{"weights": "fp8", "kv": "bf16"}])
     assert floor_of(asked).precision.weights == "fp8_block"
+
+
+def test_images_count_by_the_tokens_they_add() -> None:
+    """The encoder of MiniCPM-V leaves 64 tokens a tile in the prompt; two images of one tile are 128."""
+    model = "openbmb/MiniCPM-V-2_6"
+    with_images = deployment(tokens=(1000, 100), model=model, slo=limits())
+    with_images["workload"]["images"] = {"per_request": 2, "tiles": 1}
+    encoder = catalog.model(model).encoder
+    assert encoder is not None
+    added = 2 * encoder.tile_tokens
+    text = deployment(tokens=(1000 + added, 100), model=model, slo=limits())
+    found, same = floor_of(scenario(with_images)), floor_of(scenario(text))
+    for name in VALUES:
+        assert getattr(found, name) == pytest.approx(getattr(same, name)), name

@@ -293,6 +293,13 @@ def test_an_answer_without_any_device_is_infeasible() -> None:
     assert answer.scenario_feasible is False
 
 
+def test_a_pair_that_fails_says_what_its_halves_miss() -> None:
+    """Without aggregated replicas an end-to-end limit has no nearest value of a whole request."""
+    asked = chat([pool(each=2)], slo={"e2e_s": {"limit_s": 0.01}}, options={"roles": ["prefill", "decode"]})
+    (found,) = why(asked).shortfalls
+    assert (found.cause, found.limit_s, found.nearest_s) == ("e2e", 0.01, None)
+
+
 # ---- time, names
 
 
