@@ -145,7 +145,8 @@ class DeploymentRequirements:
 class LeastFigure:
     """Smallest value of one figure of a pool's device, the rest unchanged, that serves the scenario.
 
-    ``least`` and ``own`` are in ``unit``; ``factor`` = least / own goes into ``device_factors`` of the pool.
+    ``least`` and ``own`` are in ``unit``; ``factor`` = least / own goes into ``device_factors`` of the pool,
+    times the one it has.
     ``failing_factor`` is the largest one tried that is not enough.
     ``status``: found (the two factors lie 1 % apart), bracketed (further apart: the time was up),
     not_needed (still served at the smallest factor tried), not_enough_alone (not even at the largest).
