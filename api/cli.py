@@ -17,6 +17,7 @@ from api.commands import (
     not_built,
     plan,
     predict,
+    requirements,
     schema,
     serve,
     solve,
@@ -58,6 +59,7 @@ app.command("plan")(plan.command)
 app.command("predict")(predict.command)
 app.command("check")(check.command)
 app.command("what-if")(what_if.command)
+app.command("requirements")(requirements.command)
 app.command("accuracy")(accuracy.command)
 app.command("calibrate")(calibrate.command)
 app.command("measure")(measure.measure)

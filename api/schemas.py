@@ -28,6 +28,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "prediction": _of("models.prediction", "Prediction"),
     "check": _of("models.check", "CheckAnswer"),
     "what-if": _of("models.what_if", "WhatIfAnswer"),
+    "requirements": _of("models.requirements", "RequirementsAnswer"),
     "calibration": _of("models.calibration", "Calibration"),
 }
 

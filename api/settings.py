@@ -23,6 +23,8 @@ class Settings(BaseSettings):
         Time beside ``options.time_limit_s`` after which a solve is killed and its job expires [s].
     check_time_limit_s
         Most solving time of one ``/v1/check`` [s].
+    requirements_time_limit_s
+        Most time of one ``/v1/requirements`` [s].
     allowed_hosts
         Host names requests may be addressed to; empty allows all. A browser tricked into resolving a
         foreign name to this machine is turned away.
@@ -37,5 +39,6 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     pricing_allowance_s: float = Field(default=120.0, gt=0)
     check_time_limit_s: float = Field(default=10.0, gt=0)
+    requirements_time_limit_s: float = Field(default=30.0, gt=0)
     max_predict_rows: int = Field(default=5_000, ge=1)
     allowed_hosts: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
+from models.device_factors import DeviceFactors
 from models.errors import InvalidInput, TooLarge
 from models.wire import WIRE
 
@@ -58,7 +59,10 @@ class PowerLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Nodes of one device type; ``nodes: null`` asks for as many as needed (sizing)."""
+    """Nodes of one device type; ``nodes: null`` asks for as many as needed (sizing).
+
+    ``device_factors`` plans with a device like the named one but for some figures.
+    """
 
     __pydantic_config__: ClassVar[Any] = WIRE
 
@@ -72,6 +76,7 @@ class Pool:
     price_usd_per_device_hour: Annotated[float, Ge(0), Le(1e6)] | None = None
     watt: Draw | None = None
     power_levels: Annotated[tuple[PowerLevel, ...], MaxLen(8)] = ()
+    device_factors: DeviceFactors | None = None
 
     def __post_init__(self) -> None:
         names = [level.name for level in self.power_levels]

@@ -5,6 +5,7 @@ import numpy as np
 from models.errors import InvalidInput
 from models.objective import GOODPUT, MONEY
 from models.scenario import Scenario
+from models.workload import Slo
 from planner.columns import Columns
 from planner.setting import Site
 from planner.traffic import Traffic
@@ -67,12 +68,19 @@ def demands(scenario: Scenario, traffic: list[Traffic], columns: Columns) -> np.
     )
 
 
-def _end_to_end_s(scenario: Scenario, traffic: list[Traffic], columns: Columns, m: int) -> float:
-    slo = scenario.deployments[m].slo
+def allowed_end_to_end_s(slo: Slo, traffic: Traffic) -> float | None:
+    """End-to-end time of a request that just meets its SLO [s]; None without limits that tell."""
     if slo.e2e_s is not None:
         return slo.e2e_s.limit_s
     if slo.ttft_s is not None and slo.tpot_s is not None:
-        return slo.ttft_s.limit_s + traffic[m].decode_tokens * slo.tpot_s.limit_s
+        return slo.ttft_s.limit_s + traffic.decode_tokens * slo.tpot_s.limit_s
+    return None
+
+
+def _end_to_end_s(scenario: Scenario, traffic: list[Traffic], columns: Columns, m: int) -> float:
+    allowed_s = allowed_end_to_end_s(scenario.deployments[m].slo, traffic[m])
+    if allowed_s is not None:
+        return allowed_s
     mine = [
         i
         for i, p in enumerate(columns.priced)

@@ -93,7 +93,7 @@ def explain_missing(
         for role in roles_of(scenario):
             counts.update(candidates.without.get((m, role), {}))
         mine = [
-            *slo_relaxations(scenario, m, candidates, feasible),
+            *in_time(slo_relaxations(scenario, m, candidates, feasible)),
             *_memory_relaxation(m, sites, candidates),
         ]
         relaxations += mine

@@ -55,8 +55,11 @@ def plan(
     on_progress: Progress | None = None,
     certificate_path: Path | None = None,
     lp_path: Path | None = None,
+    priced: Question | None = None,
 ) -> RankedPlans:
     """Ranked plans of a scenario, with proof; infeasible is an answer.
+
+    ``priced`` is the answer of :func:`price` for the same scenario, where it is at hand.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def plan(
     """
     tell = on_progress or _silent
     clock = _Clock()
-    question = _price(scenario, tell)
+    question = priced or _price(scenario, tell)
     missing = without_candidates(scenario, question.candidates)
     limit_s = scenario.options.time_limit_s
     if missing:
@@ -111,13 +114,25 @@ def validate(scenario: Scenario) -> None:
 
 
 def is_feasible(scenario: Scenario) -> bool:
-    """Whether any plan exists: prices and solves for one, without ranking."""
+    """Whether any plan exists, as far as a short solve tells."""
+    return bool(feasibility(scenario))
+
+
+def feasibility(scenario: Scenario, *, limit_s: float = 10.0) -> bool | None:
+    """Whether any plan exists: prices and solves for one, without ranking; None: not known in time."""
     question = _price(scenario, _silent)
     if without_candidates(scenario, question.candidates):
         return False
     translated = over_day(_translate(question, top_k=1)[0], day_of(scenario))
-    ranking = k_best(translated.fleet, translated.objectives, k=1, time_limit_s=10.0, gap=0.01)
+    ranking = k_best(translated.fleet, translated.objectives, k=1, time_limit_s=limit_s, gap=0.01)
+    if not ranking.solutions and ranking.status is not Status.INFEASIBLE:
+        return None
     return bool(ranking.solutions)
+
+
+def price(scenario: Scenario) -> Question:
+    """Every candidate of a scenario with its price, before anything is chosen."""
+    return _price(scenario, _silent)
 
 
 def _price(scenario: Scenario, tell: Progress) -> Question:

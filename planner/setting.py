@@ -116,6 +116,8 @@ def resolve_site(pool: Pool, prices: PriceBook, pointer: str) -> Site:
             scale_out_bytes_per_s=pool.inter_node.bytes_per_s_per_device or device.scale_out_bytes_per_s,
             scale_out_latency_s=_first(pool.inter_node.latency_s, device.scale_out_latency_s),
         )
+    if pool.device_factors is not None:
+        device = pool.device_factors.scaled(device)
     domain = pool.scale_up_domain or max(device.scale_up_domain or 0, pool.devices_per_node)
     if domain < pool.devices_per_node or domain % pool.devices_per_node:
         raise InvalidInput(

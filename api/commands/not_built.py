@@ -8,7 +8,6 @@ from api.exit_codes import ExitCode
 
 COMMANDS = {
     "simulate": "Replay traffic through a plan",
-    "requirements": "What each deployment needs",
     "import": "Read topology, traces or benchmark reports",
     "export": "Write the files that deploy a plan",
     "worker": "Run an extra worker",

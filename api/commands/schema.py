@@ -13,7 +13,8 @@ def command(
     name: Annotated[
         str,
         typer.Argument(
-            help="scenario, plans, predict-row, prediction, check, calibration, or solve.PROBLEM",
+            help="scenario, plans, predict-row, prediction, check, requirements, calibration, "
+            "or solve.PROBLEM",
             show_default=False,
         ),
     ],

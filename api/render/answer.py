@@ -64,10 +64,10 @@ def print_answer(answer: RankedPlans, console: Console) -> None:
     if answer.infeasibility is not None:
         console.print("\n".join(escape(line) for line in infeasible_lines(answer.infeasibility)))
     for line in _reasons(answer):
-        console.print(escape(_hanging(line, console.width)), style="dim")
+        console.print(escape(hanging(line, console.width)), style="dim")
 
 
-def _hanging(line: str, width: int) -> str:
+def hanging(line: str, width: int) -> str:
     """A long line wrapped below its text, not below its label."""
     indent = " " * LABEL_WIDTH
     return textwrap.fill(line, max(width, 4 * LABEL_WIDTH), subsequent_indent=indent, break_on_hyphens=False)

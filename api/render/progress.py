@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.markup import escape
+
 from api.render.answer import terminal
 from api.render.quantities import amount, percent
 
@@ -43,3 +45,20 @@ def progress_bar(scenarios: int) -> Iterator[Callable[[str], Report]]:
             return report
 
         yield start
+
+
+@contextmanager
+def parts_bar(name: str) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Yield what is told each part of one long call, with how many are done of how many; None in a pipe."""
+    console = terminal(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.fields[now]}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(name, total=None, now=name)
+        yield lambda what, done, parts: bar.update(
+            task, completed=done, total=parts, now=f"{name}: {escape(what)}"
+        )

@@ -1,8 +1,13 @@
 """Numbers with units as people read them: milliseconds, gigabytes, shares, thousands."""
 
+import math
+
 from models.units import GIB, MS
 
 NOTHING = "–"
+PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+HALF_DIGIT = 5e-4
+"""What rounding to three digits may add: 999.6 becomes 1.00 k."""
 
 
 def duration(seconds: float | None) -> str:
@@ -17,6 +22,16 @@ def duration(seconds: float | None) -> str:
 def gibibytes(size_bytes: float) -> str:
     """Device memory, in the unit the driver uses."""
     return f"{size_bytes / GIB:,.1f} GiB"
+
+
+def scaled(value: float | None, unit: str) -> str:
+    """Three significant digits under a decimal prefix: 2.80 TB/s."""
+    if value is None:
+        return NOTHING
+    power = 0 if value < 1 else min(int(math.log10(value * (1 + HALF_DIGIT)) // 3), len(PREFIXES) - 1)
+    mantissa = value / 1000.0**power
+    digits = max(0, 2 - int(math.log10(max(mantissa, 1.0) * (1 + HALF_DIGIT))))
+    return f"{mantissa:.{digits}f} {PREFIXES[power]}{unit}"
 
 
 def percent(fraction: float | None, digits: int = 2) -> str:

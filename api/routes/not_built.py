@@ -15,7 +15,6 @@ PATHS = (
     "/plans/{plan_id}/cost-graph",
     "/plans/{plan_id}/roofline",
     "/sweeps",
-    "/requirements",
     "/benchmarks",
 )
 METHODS = ["GET", "POST", "PUT", "DELETE"]

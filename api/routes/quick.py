@@ -1,4 +1,4 @@
-"""Calls that answer at once: predictions of fixed configurations, and "why not this one?"."""
+"""Calls that answer at once: fixed configurations priced, "why not this one?", the least hardware."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,10 @@ _ROWS = json_body(
 _CHECK = json_body(
     "A scenario and a configuration: a list of groups, or a predict row.",
     {"scenario": {}, "config": [{"role": "aggregated", "replicas": 2, "parallelism": {"tp": 8}}]},
+)
+_REQUIREMENTS = json_body(
+    'A scenario, and optionally the "devices" to count: "pools" (default), "all", or a list of ids.',
+    {"scenario": {}, "devices": ["h100-sxm", "h200-sxm"]},
 )
 
 
@@ -77,3 +81,40 @@ def check(services: Wired, request: JsonObject) -> dict[str, Any]:
         if isinstance(request["config"], str) and is_command_line(request["config"]):
             raise not_read_yet()
         return check.check(bounded, request["config"])
+
+
+@router.post("/requirements", operation_id="requirements", openapi_extra=_REQUIREMENTS)
+def requirements(services: Wired, request: JsonObject) -> dict[str, Any]:
+    """Say the least hardware that meets the SLO: closed forms, fewest devices, least of one figure."""
+    from planner.requirements import requirements
+
+    only_keys(request, {"scenario"}, {"devices"})
+    devices = _devices(request.get("devices", "pools"))
+    with under("/scenario"):
+        scenario = _any_objective(services, request["scenario"])
+    limit_s = min(scenario.options.time_limit_s, services.settings.requirements_time_limit_s)
+    bounded = replace(scenario, options=replace(scenario.options, time_limit_s=limit_s))
+    answer: dict[str, Any] = codec.to_plain(requirements(bounded, devices=devices))
+    return answer
+
+
+def _any_objective(services: Services, document: Any) -> Scenario:
+    """A scenario whose objective is left aside: one that asks for more of the cluster is no fault."""
+    fewest = {**document, "objective": "min_devices"} if isinstance(document, dict) else document
+    plain, _ = checked_scenario(services, fewest)
+    asked = {k: document[k] for k in ("objective",) if k in document}
+    del plain["objective"]
+    return codec.from_plain(Scenario, {**plain, **asked})
+
+
+def _devices(asked: Any) -> str | tuple[str, ...]:
+    """Which devices to count."""
+    if asked in ("pools", "all"):
+        return str(asked)
+    if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
+        raise InvalidInput(
+            "devices is no list of device ids",
+            pointer="/devices",
+            hint='Maybe "pools", "all", or ["h200-sxm"].',
+        )
+    return tuple(asked)

@@ -50,6 +50,11 @@ UNIT_FREE = {
     "difference": "in the unit of each figure",
     "prefill": "share of the SMs, named by the object it stands in",
     "decode": "share of the SMs, named by the object it stands in",
+    "own": "in the unit beside it",
+    "least": "in the unit beside it",
+    "factor": "a multiple of the device's own figure",
+    "failing_factor": "a multiple of the device's own figure",
+    "factors_tried": "multiples of the device's own figure",
 }
 """Fields that may lack a unit word, and why."""
 

@@ -211,3 +211,13 @@ def test_is_feasible_agrees_with_the_answer() -> None:
     assert check(busy(5.0, 1))
     assert not check(busy(100.0, 1))
     assert not check(SCENES["memory"])
+
+
+@pytest.mark.parametrize("name", ["tpot", "memory", "demand"])
+def test_an_answer_whose_time_is_up_has_fewer_changes_and_no_fault(name: str) -> None:
+    asked = SCENES[name]
+    hurried = replace(asked, options=replace(asked.options, time_limit_s=0.001))
+    found = pipeline.plan(hurried)
+    assert found.status in ("infeasible", "time_limit")
+    if found.infeasibility is not None:
+        assert len(found.infeasibility.relaxations) <= len(explained(name).relaxations)
