@@ -1,8 +1,9 @@
 """One level of a large fleet program: from a first plan, by parts.
 
 A solver that is handed tens of thousands of counts at once may end without any plan. So the search starts
-from exact covers (``fleet_start``), without the configurations that earlier plans must have fewer of; the
-answer is the better of the start and of what the search finds.
+from the demands solved one by one (``demand_parts``), else from exact covers (``fleet_start``), without the
+configurations that earlier plans must have fewer of; the answer is the better of the start and of what the
+search finds.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import numpy as np
 
 from solvers.backends.base import Backend
 from solvers.csr import Floats, Ints
+from solvers.demand_parts import solve_by_demands
 from solvers.fleet import Fleet, FleetVariables, Goal, Objective
 from solvers.fleet_start import first_plan
 from solvers.large_search import search
 from solvers.program import Program, Sense
-from solvers.result import Result, Status
+from solvers.result import Result, Status, relative_gap
 
 LARGE_COLUMNS = 5000
 """Columns from which a program is not handed to the solver as a whole."""
@@ -31,80 +33,90 @@ COMPLETING_S = 2.0
 """Time for the variables beside counts and flows."""
 STEPS = 8
 """Halvings of the range of multiples that a goodput plan starts with."""
-IMPROVING_SHARE = 0.4
-"""Share of the time in which demands are decided anew one by one."""
-NEAR_FRAC = 0.02
-"""Reduced cost, over a demand's mean share of the linear value, up to which its columns take part in that."""
+PARTS_SHARE = 0.6
+"""Share of the time in which the demands are solved one by one."""
 SMALLEST = 1e-4
 """Multiples of the demand below this, or above its inverse, are not tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LargeFleet:
-    """What a level asks of a fleet: objective, column bounds, plans that must not come again [columns]."""
+    """What a level asks of a fleet: objective, column bounds, plans that must not come again [columns].
+
+    ``earlier_flow`` are the flows of the last of those plans [channels].
+    """
 
     fleet: Fleet
     objective: Objective
     bounds: Floats
     earlier: Sequence[Ints]
+    earlier_flow: Floats | None = None
 
     def solve(
         self, program: Program, v: FleetVariables, backend: Backend, *, time_limit_s: float, gap: float
     ) -> Result:
-        """Best point of the program found within the time."""
-        until_s = time.perf_counter() + time_limit_s
-        start = self.start(program, v, backend)
-        if start is not None and not self.earlier:
-            start = self._by_demands(program, v, backend, start, IMPROVING_SHARE * time_limit_s)
-        left_s = max(until_s - time.perf_counter(), 0.0)
+        """Best point of the program found within the time, and the best bound."""
+        started = time.perf_counter()
+        start, bound = self._by_demands(program, v, backend, PARTS_SHARE * time_limit_s, gap)
+        if start is not None and relative_gap(program.objective(start), bound) <= gap:
+            value, wall_s = program.objective(start), time.perf_counter() - started
+            return Result(status=Status.OPTIMAL, x=start, objective=value, bound=bound, wall_s=wall_s)
+        if start is None:
+            start = self.start(program, v, backend)
+        left_s = max(time_limit_s - (time.perf_counter() - started), 0.0)
         found = search(program, backend, time_limit_s=left_s, gap=gap, hint=start)
-        if start is None or found.status is Status.INFEASIBLE:
+        if found.status is Status.INFEASIBLE:
+            return found
+        sign = 1.0 if program.sense is Sense.MIN else -1.0
+        if not np.isnan(bound):
+            tighter = bound if np.isnan(found.bound) else sign * max(sign * bound, sign * found.bound)
+            found = replace(found, bound=tighter)
+        if start is None:
             return found
         value = program.objective(start)
-        sign = 1.0 if program.sense is Sense.MIN else -1.0
         if found.x is not None and sign * found.objective <= sign * value:
             return found
         return replace(found, status=Status.FEASIBLE, x=start, objective=value)
+
+    def _by_demands(
+        self, program: Program, v: FleetVariables, backend: Backend, time_limit_s: float, gap: float
+    ) -> tuple[Floats | None, float]:
+        """The demands on their own: a point where they fit together, and their bound; first plan only."""
+        if self.earlier or program.sense is not Sense.MIN:
+            return None, float("nan")
+        parts = solve_by_demands(
+            self.fleet, self.objective, self.bounds, backend=backend, time_limit_s=time_limit_s, gap=gap
+        )
+        if parts is None:
+            return None, float("nan")
+        point = None
+        if parts.fits and parts.x is not None and parts.flow_per_s is not None:
+            point = self._completed(program, v, backend, parts.x, parts.flow_per_s)
+        return point, parts.bound
 
     def start(self, program: Program, v: FleetVariables, backend: Backend) -> Floats | None:
         """A feasible point of the program; None where covers give none."""
         plans = sorted(self._plans(), key=lambda plan: plan[0])
         for _, counts, flow in plans[:TRIES]:
-            fixed = np.zeros(program.n_cols, dtype=np.bool_)
-            point = np.zeros(program.n_cols)
-            fixed[v.x], fixed[v.f] = True, True
-            point[v.x], point[v.f] = counts, flow
-            # packing, cuts and shares follow from counts and flows
-            completed = backend.solve(program.fixed(fixed, point), time_limit_s=COMPLETING_S, gap=1e-6)
-            if completed.x is not None and program.is_feasible(completed.x):
-                return completed.x
+            point = self._completed(program, v, backend, counts, flow)
+            if point is not None:
+                return point
         return None
 
-    def _by_demands(
-        self, program: Program, v: FleetVariables, backend: Backend, point: Floats, time_limit_s: float
-    ) -> Floats:
-        """Decide one demand anew while the others stay, among its columns of small reduced cost."""
-        fleet, sign = self.fleet, 1.0 if program.sense is Sense.MIN else -1.0
-        relaxation = backend.solve_lp(program, time_limit_s=time_limit_s)
-        if relaxation.reduced_costs is None or v.alpha is not None:
-            return point
-        near = sign * relaxation.reduced_costs[v.x] <= NEAR_FRAC / len(fleet.demand_per_s) * abs(
-            relaxation.objective
-        )
-        for w in range(len(fleet.demand_per_s)):
-            channels = fleet.channel_demand == w
-            passed = {s for j in np.flatnonzero(channels) for s in fleet.channel_supplies[j]}
-            mine = np.isin(fleet.supply_of, list(passed))
-            fixed = np.zeros(program.n_cols, dtype=np.bool_)
-            fixed[v.x] = ~(mine & (near | (point[v.x] > 0)))
-            fixed[v.f] = ~channels
-            found = backend.solve(
-                program.fixed(fixed, point), time_limit_s=time_limit_s / len(fleet.demand_per_s), gap=1e-4,
-                hint=point,
-            )  # fmt: skip
-            if found.x is not None and sign * found.objective < sign * program.objective(point):
-                point = found.x
-        return point
+    def _completed(
+        self, program: Program, v: FleetVariables, backend: Backend, counts: Ints, flow: Floats
+    ) -> Floats | None:
+        """Packing, cuts and shares follow from counts and flows; None where they do not."""
+        fixed = np.zeros(program.n_cols, dtype=np.bool_)
+        point = np.zeros(program.n_cols)
+        fixed[v.x], fixed[v.f] = True, True
+        point[v.x], point[v.f] = counts, flow
+        if not fixed[program.integer].all() or not fixed.all():
+            found = backend.solve(program.fixed(fixed, point), time_limit_s=COMPLETING_S, gap=1e-6)
+            if found.x is None:
+                return None
+            point = found.x
+        return point if program.is_feasible(point) else None
 
     def _plans(self) -> Iterator[tuple[float, Ints, Floats]]:
         """Value, counts and flows of plans without some configuration of each earlier plan."""
@@ -133,7 +145,25 @@ class LargeFleet:
         if self.objective.goal is not Goal.MIN_COST:
             return None
         plan = first_plan(self.fleet, self.objective.weight, allowed)
-        return None if plan is None else (float(self.objective.weight @ plan[0]), *plan)
+        if plan is None:
+            return None
+        counts, flow = self._kept(*plan, allowed)
+        return float(self.objective.weight @ counts), counts, flow
+
+    def _kept(self, counts: Ints, flow: Floats, allowed: Floats) -> tuple[Ints, Floats]:
+        """The last plan where it is allowed and no dearer, demand by demand; the covers elsewhere."""
+        if not self.earlier or self.earlier_flow is None:
+            return counts, flow
+        fleet, last = self.fleet, self.earlier[-1]
+        counts, flow = counts.copy(), flow.copy()
+        for w in range(len(fleet.demand_per_s)):
+            channels = fleet.channel_demand == w
+            passed = [s for j in np.flatnonzero(channels) for s in fleet.channel_supplies[j]]
+            mine = np.isin(fleet.supply_of, passed)
+            cost = self.objective.weight[mine]
+            if (last[mine] <= allowed[mine]).all() and cost @ last[mine] <= cost @ counts[mine]:
+                counts[mine], flow[channels] = last[mine], self.earlier_flow[channels]
+        return counts, flow
 
     def _goodput(self, allowed: Floats) -> tuple[float, Ints, Floats] | None:
         """Largest multiple of the demand that covers still fit: doubled or halved, then by bisection."""

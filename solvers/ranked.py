@@ -55,7 +55,7 @@ SHORTFALL = 1e-6
 """Share of a demand that rounding may leave unserved."""
 TIE_BREAK_NODES = 1
 """Nodes spent on the tie-break; proving the plainest of many equal plans can cost more than finding them."""
-LATER_SHARE = 0.1
+LATER_SHARE = 0.05
 """Share of the time limit for each later plan of a large fleet: it starts from covers near the best."""
 LEAST_LP_S = 2.0
 """Time the linear relaxation gets at least: without it there is no bound."""
@@ -228,6 +228,8 @@ class _Search:
         proven = True
         # every replica has its price: only goodput leaves room for useless ones in later plans
         tie_break = not self.found or self.objectives[0].goal is Goal.MAX_GOODPUT
+        # among tens of thousands of columns even one node costs more than a plainer plan is worth
+        tie_break = tie_break and self.fleet.n_columns <= LARGE_COLUMNS
         for _ in range(len(self.objectives) + tie_break):
             result, variables = self._level(tuple(held), kept[0].x if kept else None, until_s)
             if first is None:
@@ -296,6 +298,7 @@ class _Search:
         return LargeFleet(
             fleet=self.fleet, objective=self._objective(0), bounds=self.bounds,
             earlier=[plan.x for plan in self.found],
+            earlier_flow=self.found[-1].load.flow_per_s if self.found else None,
         )  # fmt: skip
 
     def _not_better(self, m: ProgramBuilder, obj: Floats, sense: Sense) -> None:
