@@ -142,11 +142,13 @@ class LargeFleet:
             yield np.where((identity == i) | gone[identity], 0.0, self.bounds)
 
     def _cost(self, allowed: Floats) -> tuple[float, Ints, Floats] | None:
-        if self.objective.goal is not Goal.MIN_COST:
-            return None
-        plan = first_plan(self.fleet, self.objective.weight, allowed)
+        priced = self.objective.goal is Goal.MIN_COST
+        # where latency or energy is asked for, few devices are as good a start as any
+        plan = first_plan(self.fleet, self.objective.weight if priced else self._devices(), allowed)
         if plan is None:
             return None
+        if not priced:
+            return float(self._devices() @ plan[0]), *plan
         counts, flow = self._kept(*plan, allowed)
         return float(self.objective.weight @ counts), counts, flow
 
@@ -165,11 +167,16 @@ class LargeFleet:
                 counts[mine], flow[channels] = last[mine], self.earlier_flow[channels]
         return counts, flow
 
-    def _goodput(self, allowed: Floats) -> tuple[float, Ints, Floats] | None:
-        """Largest multiple of the demand that covers still fit: doubled or halved, then by bisection."""
+    def _devices(self) -> Floats:
+        """Devices of a replica: its first resource [columns]."""
         devices = np.zeros(self.fleet.n_columns)
         columns, first = np.unique(self.fleet.uses.indices, return_index=True)
         devices[columns] = self.fleet.uses.data[first]
+        return devices
+
+    def _goodput(self, allowed: Floats) -> tuple[float, Ints, Floats] | None:
+        """Largest multiple of the demand that covers still fit: doubled or halved, then by bisection."""
+        devices = self._devices()
 
         def at(multiple: float) -> tuple[float, Ints, Floats] | None:
             asked = replace(self.fleet, demand_per_s=self.fleet.demand_per_s * multiple)

@@ -55,6 +55,8 @@ SHORTFALL = 1e-6
 """Share of a demand that rounding may leave unserved."""
 TIE_BREAK_NODES = 1
 """Nodes spent on the tie-break; proving the plainest of many equal plans can cost more than finding them."""
+GRACE_S, GRACE_GAP = 2.0, 0.5
+"""Time and gap for a first plan where the time limit passed without any."""
 LATER_SHARE = 0.05
 """Share of the time limit for each later plan of a large fleet: it starts from covers near the best."""
 LEAST_LP_S = 2.0
@@ -280,19 +282,30 @@ class _Search:
         self, program: Program, v: FleetVariables, left_s: float, hint: Floats | None, nodes: int | None
     ) -> Result:
         """One level; covers help where the program is large, or where the solver finds nothing in time."""
-        if hint is None and program.n_cols > LARGE_COLUMNS:
+        if hint is not None:
+            return self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes)
+        if program.n_cols > LARGE_COLUMNS:
             if self.found:
                 left_s = min(left_s, LATER_SHARE * self.time_limit_s)
-            return self._large().solve(program, v, self.backend, time_limit_s=left_s, gap=self.gap)
-        if hint is None and not self.found and program.n_cols > SMALL_COLUMNS:
+            found = self._large().solve(program, v, self.backend, time_limit_s=left_s, gap=self.gap)
+        elif program.n_cols > SMALL_COLUMNS and not self.found:
             share = PLAIN_SHARE
-            return search(program, self.backend, time_limit_s=left_s, gap=self.gap, plain_share=share)
-        found = self.backend.solve(program, time_limit_s=left_s, gap=self.gap, hint=hint, nodes=nodes)
-        if found.status is Status.TIME_LIMIT and found.x is None and hint is None:
-            start = self._large().start(program, v, self.backend)
-            if start is not None:
-                return replace(found, status=Status.FEASIBLE, x=start, objective=program.objective(start))
+            found = search(program, self.backend, time_limit_s=left_s, gap=self.gap, plain_share=share)
+        else:
+            found = self.backend.solve(program, time_limit_s=left_s, gap=self.gap, nodes=nodes)
+        late = found.status in (Status.TIME_LIMIT, Status.FEASIBLE) and not self.found
+        if late and (found.x is None or not self._is_plan([], found)):
+            return self._late_plan(program, v, found)
         return found
+
+    def _late_plan(self, program: Program, v: FleetVariables, found: Result) -> Result:
+        """Any plan at all where the time has run out without one; the bound stays that of the search."""
+        start = self._large().start(program, v, self.backend)
+        if start is None:
+            start = self.backend.solve(program, time_limit_s=GRACE_S, gap=GRACE_GAP).x
+        if start is None or not np.isfinite(program.objective(start)):
+            return found
+        return replace(found, status=Status.FEASIBLE, x=start, objective=program.objective(start))
 
     def _large(self) -> LargeFleet:
         return LargeFleet(

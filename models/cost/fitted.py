@@ -119,7 +119,8 @@ class Fitted:
         if row.get("ramp_units"):
             moved = moved + row["ramp_units"] * operation.unit_bytes
         memory_s = moved * (factor.memory / (device.memory_bytes_per_s * row["memory_frac"]))
-        floor_s = operation.launches * row["launch_s"] * factor.launch
+        launches = engine_launches(self.engine, device.family, operation.kind, operation.format)
+        floor_s = operation.launches * row["launch_s"] * (launches * factor.launch)
         total = floor_s + _overlapped(compute_s, memory_s, row.get("overlap_power", 1.0))
         return np.where(operation.flop + operation.bytes > 0, total, 0.0)
 

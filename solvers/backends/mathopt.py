@@ -185,6 +185,11 @@ def _proto() -> _Proto:
     )
 
 
+def load() -> None:
+    """Import what a solve needs, which takes a third of a second the first time."""
+    _proto()
+
+
 def _call(program: Program, solver: str, parameters: Any, hint: Floats | None) -> Any:
     """Hand the arrays to one solver and return its ``SolveResultProto``; None after an internal error."""
     p = _proto()

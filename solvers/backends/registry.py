@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from solvers.backends.base import Backend
-from solvers.backends.mathopt import MathOptBackend
+from solvers.backends.mathopt import MathOptBackend, load
 from solvers.backends.pulp_cbc import PulpCbcBackend
 
 BACKENDS: dict[str, Backend] = {
@@ -15,5 +15,6 @@ DEFAULT = "mathopt-highs"
 
 
 def default_backend() -> Backend:
-    """Give the backend used where none is named."""
+    """Give the backend used where none is named, its libraries loaded: no time limit has to pay for that."""
+    load()
     return BACKENDS[DEFAULT]

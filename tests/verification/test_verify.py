@@ -356,7 +356,8 @@ def test_a_day_may_be_placed_for_its_fullest_period() -> None:
     best["groups"] = [best["groups"][0], other]
     best["placement"] = [placed for placed in best["placement"] if placed["group"] == 0]
     for period, counts in zip(best["periods"], ([most, 0], [0, 1], [0, 1]), strict=True):
-        period.update(replicas=counts, starts=[0, 0], devices_used=sum(counts) * size)
+        fuller = counts[0] > 0
+        period.update(replicas=counts, starts=[0, 0], devices_used=sum(counts) * size + fuller)
     assert "placed_replicas" not in failed(verify(answer, certificate))
     best["placement"] = [{**best["placement"][0], "group": 1, "replica": 0}]
     assert "placed_replicas" in failed(verify(answer, certificate))
