@@ -44,7 +44,8 @@ def command(  # noqa: PLR0913
         str | None, typer.Option(metavar="FILE", help="Calibration to use instead of the scenario's own.")
     ] = None,
     write_lp: Annotated[
-        Path | None, typer.Option(help="Also write the program as LP, or as MPS by the file name (one scenario).")
+        Path | None,
+        typer.Option(help="Also write the program as LP, or MPS by its name (one scenario)."),
     ] = None,
 ) -> ExitCode:
     """Solve scenarios and print ranked plans; all are tried, the gravest outcome is the exit code."""

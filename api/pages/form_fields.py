@@ -32,6 +32,8 @@ DEFAULTS: dict[str, str] = {
     "e2e_limit_s": "",
     "e2e_percentile": "0.95",
     "objective": "max_goodput",
+    "failure": "",
+    "more": "yes",
     "top_k": "5",
     "time_limit_s": "30",
     "scenario_yaml": "",
@@ -58,11 +60,18 @@ PLACES = (
     ("/cluster/pools/0/device", "device"),
     ("/cluster/pools", "nodes"),
     ("/objective", "objective"),
+    ("/reserve", "failure"),
+    ("/options/sensitivity", "more"),
     ("/options/top_k", "top_k"),
     ("/options/time_limit_s", "time_limit_s"),
     ("/name", "name"),
 )
 
+FAILURES = {
+    "": "nothing: all devices work",
+    "device": "any one device",
+    "node": "any one node",
+}
 PERCENTILES = {"0.5": "p50", "0.9": "p90", "0.95": "p95", "0.99": "p99", "mean": "mean"}
 OBJECTIVES = {
     "max_goodput": "most requests per second within the SLO",
@@ -89,6 +98,8 @@ class Choices:
     kv: dict[str, str]
     objectives: dict[str, str]
     percentiles: dict[str, str]
+    failures: dict[str, str]
+    more: dict[str, str]
 
 
 def choices() -> Choices:
@@ -101,6 +112,8 @@ def choices() -> Choices:
         kv={name: name for name in ("auto", *(f for f in get_args(KvFormat) if f != "auto"))},
         objectives={name: OBJECTIVES.get(name, name) for name in get_args(ObjectiveName)},
         percentiles=PERCENTILES,
+        failures=FAILURES,
+        more={"yes": "tell it", "no": "leave it out"},
     )
 
 

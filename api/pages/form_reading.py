@@ -78,9 +78,11 @@ def read_form(values: dict[str, str]) -> tuple[Any, list[FormFault]]:
         ],
         "cluster": _cluster(typed),
         "objective": typed.values["objective"],
+        "reserve": {"failure": typed.values["failure"] or None},
         "options": {
             "top_k": typed.required("top_k", whole=True),
             "time_limit_s": typed.required("time_limit_s"),
+            "sensitivity": typed.values["more"] == "yes",
         },
     }
     return scenario, typed.faults
