@@ -4,49 +4,37 @@ Read a scenario, enumerate candidates, build their cost graphs, price them, drop
 too slow or dominated (and count why), solve the fleet program, place, rank, explain.
 """
 
-import resource
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models import codec
-from models.objective import CompoundObjective, level_name, level_unit
-from models.plan import Infeasibility, Objective, Plan, RankedPlans, Search, Sensitivity
+from models.objective import CompoundObjective
+from models.plan import Infeasibility, RankedPlans, Sensitivity
 from models.scenario import Scenario
 from planner import certificate_file
-from planner.candidates import Candidates, enumerate_candidates, price_candidates
-from planner.certifying import certificate_of, certify
+from planner.answering import Clock, answer_of, finite
+from planner.candidates import enumerate_candidates, price_candidates
+from planner.certifying import certificate_of
 from planner.columns import gather
 from planner.day import day_of, over_day
 from planner.demand import check_prices, check_sizing, demands
 from planner.fleet_program import Translated, translate
 from planner.infeasibility import bounded, explain_missing, explain_shortage, without_candidates
+from planner.question import Question
 from planner.ranking import RankedPlan, rank_plans, with_bound
 from planner.sensitivity import sensitivities
 from planner.setting import Site, settings
 from planner.shortage_by_solving import explain_by_solving
 from planner.trade_off import told_points, trade_off
-from planner.traffic import Traffic, traffics
+from planner.traffic import traffics
 from solvers.dominance import undominated
 from solvers.ranked import Ranking, k_best
 from solvers.result import Status
 
 Progress = Callable[[str, dict[str, float | None]], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """A scenario with its names resolved and its prices known."""
-
-    scenario: Scenario
-    sites: list[Site]
-    traffic: list[Traffic]
-    candidates: Candidates
 
 
 def plan(
@@ -67,7 +55,7 @@ def plan(
         A name the catalogue lacks, a price that is missing, a configuration that cannot be read.
     """
     tell = on_progress or _silent
-    clock = _Clock()
+    clock = Clock()
     question = priced or _price(scenario, tell)
     missing = without_candidates(scenario, question.candidates)
     limit_s = scenario.options.time_limit_s
@@ -77,7 +65,7 @@ def plan(
         )
         if certificate_path is not None:
             certificate_file.save(certificate_file.without_program(scenario), certificate_path)
-        return _answer(question, clock, infeasibility=why)
+        return answer_of(question, clock, infeasibility=why)
     translated, needed = _translate(question)
     tell("solving", {})
     if isinstance(scenario.objective, CompoundObjective) and scenario.objective.pareto is not None:
@@ -92,9 +80,18 @@ def plan(
     plans = [r.plan for r in ranked]
     if ranking.status is Status.INFEASIBLE:
         why = _shortage(question)
-        return _answer(question, clock, ranking=ranking, undominated=needed, infeasibility=why)
-    tell("ranking", {"incumbent": _first(plans), "bound": _finite(ranking.bound), "gap": ranking.gap})
-    answer = _answer(question, clock, ranking=ranking, plans=plans, undominated=needed, translated=translated)
+        return answer_of(question, clock, ranking=ranking, undominated=needed, infeasibility=why)
+    tell(
+        "ranking",
+        {
+            "incumbent": plans[0].objective_value if plans else None,
+            "bound": finite(ranking.bound),
+            "gap": ranking.gap,
+        },
+    )
+    answer = answer_of(
+        question, clock, ranking=ranking, plans=plans, undominated=needed, translated=translated
+    )
     if scenario.options.sensitivity:
         return replace(answer, sensitivities=_sensitivities(question, ranking, answer.objective.unit))
     return answer
@@ -200,7 +197,7 @@ def _sensitivities(question: Question, best: Ranking, unit: str) -> tuple[Sensit
 
 
 def _trade_off(  # noqa: PLR0913
-    question: Question, translated: Translated, needed: int, clock: "_Clock", tell: Progress,
+    question: Question, translated: Translated, needed: int, clock: Clock, tell: Progress,
     certificate_path: Path | None,
 ) -> RankedPlans:  # fmt: skip
     """Answer of a trade-off: one plan for every point, in order along it."""
@@ -212,16 +209,16 @@ def _trade_off(  # noqa: PLR0913
     if not first.solutions:
         infeasible = first.status is Status.INFEASIBLE
         why = _shortage(question) if infeasible else None
-        return _answer(question, clock, ranking=first, undominated=needed, infeasibility=why)
+        return answer_of(question, clock, ranking=first, undominated=needed, infeasibility=why)
     tell(
         "ranking",
-        {"incumbent": first.solutions[0].objective, "bound": _finite(first.bound), "gap": first.gap},
+        {"incumbent": first.solutions[0].objective, "bound": finite(first.bound), "gap": first.gap},
     )
     certificates: list[Any] | None = None if certificate_path is None else []
     points, plans = told_points(
         scenario, question.sites, question.candidates, timed, found, day, certificates
     )
-    answer = _answer(question, clock, ranking=first, plans=plans, undominated=needed, translated=timed)
+    answer = answer_of(question, clock, ranking=first, plans=plans, undominated=needed, translated=timed)
     proven = all(point.status == "optimal" for point in points)
     if certificate_path is not None and certificates is not None:
         certificate_file.save(certificate_file.frontier(certificates), certificate_path)
@@ -239,67 +236,5 @@ def _shortage(question: Question) -> Infeasibility:
     return explain_shortage(scenario, roomy, question.candidates, feasible, limit_s)
 
 
-def _answer(  # noqa: PLR0913
-    question: Question, clock: "_Clock", *, ranking: Ranking | None = None, plans: list[Plan] | None = None,
-    undominated: int = 0, infeasibility: Infeasibility | None = None, translated: Translated | None = None,
-) -> RankedPlans:  # fmt: skip
-    scenario, candidates = question.scenario, question.candidates
-    name, (unit, sense) = level_name(scenario.levels[0]), level_unit(scenario.levels[0])
-    feasible = sum(len(p) for p in candidates.priced)
-    dropped = dict(sorted(candidates.dropped.items(), key=lambda kv: -kv[1]))
-    if ranking is not None:
-        dropped["dominated"] = feasible - undominated
-    notes = []
-    if ranking is not None and ranking.exhausted and len(plans or ()) < scenario.options.top_k and plans:
-        notes.append(f"no more than {len(plans)} different plans exist")
-    return RankedPlans(
-        scenario=scenario,
-        scenario_sha256=codec.sha256(scenario),
-        shardwright_version=version("shardwright"),
-        status=_status(ranking, infeasibility),
-        objective=Objective(name=name, unit=unit, sense=sense),
-        bound=_finite(ranking.bound) if ranking and not infeasibility else None,
-        gap=ranking.gap if ranking and plans else None,
-        certificate=certify(ranking, translated, scenario) if ranking and translated and plans else None,
-        search=Search(
-            candidates=candidates.looked_at, priced=candidates.valid, feasible=feasible,
-            undominated=undominated, dropped=dropped, notes=tuple(notes), **clock.read(),
-        ),
-        plans=tuple(plans or ()),
-        infeasibility=infeasibility,
-    )  # fmt: skip
-
-
-def _status(ranking: Ranking | None, infeasibility: Infeasibility | None) -> Any:
-    if infeasibility is not None or ranking is None:
-        return "infeasible"
-    names = {Status.OPTIMAL: "optimal", Status.FEASIBLE: "feasible", Status.INFEASIBLE: "infeasible"}
-    return names.get(ranking.status, "time_limit")
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _first(plans: list[Plan]) -> float | None:
-    return plans[0].objective_value if plans else None
-
-
 def _silent(phase: str, numbers: dict[str, float | None]) -> None:
     """Progress nobody listens to."""
-
-
-def _cpu_s() -> float:
-    """Processor time of this process and of those it waited for [s]."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
-
-
-class _Clock:
-    """Wall and processor time of the search."""
-
-    def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), _cpu_s()
-
-    def read(self) -> dict[str, float]:
-        return {"wall_s": time.perf_counter() - self._wall, "cpu_s": _cpu_s() - self._cpu}

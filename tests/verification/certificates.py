@@ -12,7 +12,7 @@ import numpy as np
 
 from models import codec
 from models.scenario import Scenario
-from planner import pipeline
+from planner import answering, pipeline
 from planner.fleet_program import Translated
 from solvers.backends.registry import default_backend
 from solvers.certificate import program_arrays, program_sha256
@@ -213,8 +213,8 @@ def planned(asked: Scenario, *, tree: bool = True) -> tuple[Document, Document]:
     translated, needed = pipeline._translate(question)
     ranking, ranked, translated = pipeline._solve(question, translated, asked.options.time_limit_s)
     plans = [one.plan for one in ranked]
-    answer = pipeline._answer(
-        question, pipeline._Clock(), ranking=ranking, plans=plans, undominated=needed, translated=translated
+    answer = answering.answer_of(
+        question, answering.Clock(), ranking=ranking, plans=plans, undominated=needed, translated=translated
     )
     document = json.loads(codec.to_json(answer))
     certificate = certificate_of(document, ranking, translated, asked, tree=tree)
