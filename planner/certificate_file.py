@@ -12,7 +12,7 @@ import numpy as np
 from models import codec
 from models.scenario import Scenario
 from planner.fleet_program import Translated
-from planner.proving import MAX_LEAVES, Proof
+from planner.proving import MAX_COLUMNS, MAX_LEAVES, Proof
 from planner.ranking import RankedPlan
 from solvers.certificate import program_arrays, program_sha256
 from solvers.ranked import RankedSolution, Ranking
@@ -48,7 +48,8 @@ def document(
         },
         "bound": ranking.bound if np.isfinite(ranking.bound) else None,
         "tree": None if proof.tree is None else proof.tree.document(),
-        "max_leaves": MAX_LEAVES,
+        # larger programs are left to their linear bound, whatever a tree would need
+        **({"max_leaves": MAX_LEAVES} if ranking.program.n_cols <= MAX_COLUMNS else {}),
     }  # fmt: skip
 
 
