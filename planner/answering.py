@@ -48,11 +48,13 @@ def answer_of(  # noqa: PLR0913
     notes = []
     if ranking is not None and ranking.exhausted and len(plans or ()) < scenario.options.top_k and plans:
         notes.append(f"no more than {len(plans)} different plans exist")
+    if ranking is not None and ranking.solutions and not plans:
+        notes.append("counts were found that serve everything, but no way to pack them onto the nodes")
     return RankedPlans(
         scenario=scenario,
         scenario_sha256=codec.sha256(scenario),
         shardwright_version=version("shardwright"),
-        status=_status(ranking, infeasibility),
+        status=_status(ranking, plans, infeasibility),
         objective=Objective(name=name, unit=unit, sense=sense),
         bound=finite(ranking.bound) if ranking and not infeasibility else None,
         gap=ranking.gap if ranking and plans else None,
@@ -66,9 +68,11 @@ def answer_of(  # noqa: PLR0913
     )  # fmt: skip
 
 
-def _status(ranking: Ranking | None, infeasibility: Infeasibility | None) -> Any:
+def _status(ranking: Ranking | None, plans: list[Plan] | None, infeasibility: Infeasibility | None) -> Any:
     if infeasibility is not None or ranking is None:
         return "infeasible"
+    if ranking.solutions and not plans:
+        return "time_limit"
     names = {Status.OPTIMAL: "optimal", Status.FEASIBLE: "feasible", Status.INFEASIBLE: "infeasible"}
     return names.get(ranking.status, "time_limit")
 

@@ -209,6 +209,9 @@ def _trade_off(  # noqa: PLR0913
     if not first.solutions:
         infeasible = first.status is Status.INFEASIBLE
         why = _shortage(question) if infeasible else None
+        if certificate_path is not None:
+            first, content = certificate_of(scenario, timed, first, [])
+            certificate_file.save(content, certificate_path)
         return answer_of(question, clock, ranking=first, undominated=needed, infeasibility=why)
     tell(
         "ranking",
@@ -219,10 +222,11 @@ def _trade_off(  # noqa: PLR0913
         scenario, question.sites, question.candidates, timed, found, day, certificates
     )
     answer = answer_of(question, clock, ranking=first, plans=plans, undominated=needed, translated=timed)
-    proven = all(point.status == "optimal" for point in points)
+    proven = bool(points) and all(point.status == "optimal" for point in points)
     if certificate_path is not None and certificates is not None:
         certificate_file.save(certificate_file.frontier(certificates), certificate_path)
-    return replace(answer, status="optimal" if proven else "feasible", frontier=points)
+    status = "optimal" if proven else "feasible" if points else "time_limit"
+    return replace(answer, status=status, frontier=points)
 
 
 def _shortage(question: Question) -> Infeasibility:
