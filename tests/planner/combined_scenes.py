@@ -31,7 +31,7 @@ def combined(seed: int) -> dict[str, Any]:
         "starting": draw.choice(({}, {"fixed_s": 0.0}, {"fixed_s": 600, "load_bytes_per_s_per_device": 1e9})),
         "options": {
             "top_k": draw.choice((1, 2, 3)),
-            "time_limit_s": 3.0,
+            "time_limit_s": 1.0,
             "gap": draw.choice((1e-4, 0.01)),
             "roles": draw.choice((None, ["aggregated"], ["aggregated", "colocated"], ["prefill", "decode"])),
             "sensitivity": draw.random() < 0.15,
