@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from models.objective import CompoundObjective
-from models.plan import Infeasibility, RankedPlans, Sensitivity
+from models.plan import AnswerStatus, Infeasibility, RankedPlans, Sensitivity
 from models.scenario import Scenario
 from planner import certificate_file
 from planner.answering import Clock, answer_of, finite
@@ -225,7 +225,7 @@ def _trade_off(  # noqa: PLR0913
     proven = bool(points) and all(point.status == "optimal" for point in points)
     if certificate_path is not None and certificates is not None:
         certificate_file.save(certificate_file.frontier(certificates), certificate_path)
-    status = "optimal" if proven else "feasible" if points else "time_limit"
+    status: AnswerStatus = "optimal" if proven else "feasible" if points else "time_limit"
     return replace(answer, status=status, frontier=points)
 
 
