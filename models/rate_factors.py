@@ -24,6 +24,8 @@ class RateFactors:
         Time to the first token over the time of the prompt's steps.
     prefill_step_frac, decode_step_frac : float
         On the time of their steps.
+    decode_stride_tokens : int
+        Every so many tokens of an answer are priced at the context of the first of them.
     """
 
     __pydantic_config__: ClassVar[Any] = WIRE
@@ -33,18 +35,27 @@ class RateFactors:
     ttft_frac: Multiple = 1.0
     prefill_step_frac: Multiple = 1.0
     decode_step_frac: Multiple = 1.0
+    decode_stride_tokens: Annotated[int, Ge(1), Le(1_000_000)] = 1
 
     def words(self) -> str:
         """The factors as told in an answer."""
-        told = (f"{f.name.removesuffix('_frac')} x{getattr(self, f.name):g}" for f in fields(self))
-        return "stated rate factors: " + ", ".join(told)
+        frac = {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_frac")}
+        told = ", ".join(f"{name.removesuffix('_frac')} x{value:g}" for name, value in frac.items())
+        return f"stated rate factors: {told}; decode priced every {self.decode_stride_tokens} tokens"
+
+    def stride_tokens(self, tokens: float) -> float:
+        """By how much the mean context of an answer of ``tokens`` steps is understated."""
+        stride = float(self.decode_stride_tokens)
+        whole, rest = divmod(tokens, stride)
+        behind = whole * stride * (stride - 1.0) / 2.0 + rest * max(rest - 1.0, 0.0) / 2.0
+        return behind / max(tokens, 1.0)
 
 
 RATE_FACTORS = {
     # constants of the planner of aiconfigurator 0.12.0 (Apache-2.0), which ranks its workers with them
     "aiconfigurator": RateFactors(
         prefill_rate_frac=0.9, decode_rate_frac=0.92, ttft_frac=1.8, prefill_step_frac=1.1,
-        decode_step_frac=1.08,
+        decode_step_frac=1.08, decode_stride_tokens=32,
     ),
 }  # fmt: skip
 """Sets of factors by name."""

@@ -13,6 +13,7 @@ import numpy as np
 from models.cost.base import Array
 from models.scenario import Role
 from models.workload import Slo, SloLimit
+from planner.best_load import best_load
 from planner.colocated import (
     SHARES_FRAC,
     SplitLayouts,
@@ -199,18 +200,24 @@ def _price_rows(  # noqa: PLR0913
     # a rough bracket tells the best token budget of a layout; only that one is worth a fine load
     whole = whole_range(replica, low, high, above, check.limits)
     rough = bracket_load(replica, whole, check.limits, ROUGH_STEPS * more)
-    rate = replica.state(np.exp(rough.floor)).rate_per_s
+    rate = replica.state(_best(replica, role, np.exp(rough.floor))).rate_per_s
     best = np.arange(len(rate))
     if not every:
         best = _best_budget(replica.model.layouts, rate, replica.batched_tokens)
     check.dropped["worse_sm_share" if role == "colocated" else "worse_batch_limits"] += len(rate) - len(best)
     replica = replica.take(best)
-    load = np.exp(bracket_load(replica, rough.take(best), check.limits, FINE_STEPS * more).floor)
+    fine = bracket_load(replica, rough.take(best), check.limits, FINE_STEPS * more)
+    load = _best(replica, role, np.exp(fine.floor))
     return Priced(
         setting=replica.model.setting, role=role, hand_over=hand_over, replica=replica,
         layouts=replica.model.layouts, batched_tokens=replica.batched_tokens, load=load,
         state=replica.state(load),
     )  # fmt: skip
+
+
+def _best(replica: Replica, role: Role, highest: Array) -> Array:
+    """The load of the highest rate; prefill and encode replicas are loaded by time, not by sequences."""
+    return highest if role in ("prefill", "encode") else best_load(replica, highest)
 
 
 def build_replica(  # noqa: PLR0913

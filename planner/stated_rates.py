@@ -18,6 +18,7 @@ from models.rate_factors import RateFactors
 from planner.operating_point import Decode, Prefill, State
 from planner.setting import Setting
 from planner.step import StepCost
+from planner.step_load import decode_load
 
 STATED_ROLES = ("prefill", "decode")
 """Roles that the factors are about."""
@@ -59,7 +60,10 @@ class StatedDecode(Decode):
     """Decode counted with a stated share of its rate."""
 
     def _step(self, batch: Array) -> StepCost:
-        return super()._step(batch).scaled(factors_of(self.model.setting).decode_step_frac)
+        factors, traffic = factors_of(self.model.setting), self.traffic
+        context_tokens = traffic.context_tokens - factors.stride_tokens(traffic.decode_tokens)
+        load = decode_load(batch / self.model.layouts.pp, np.full(batch.shape, context_tokens))
+        return self.model.cost(load).scaled(factors.decode_step_frac)
 
     def state(self, load: Array) -> State:
         """Steady state with ``load`` running sequences per attention-dp rank."""

@@ -102,6 +102,11 @@ class StepModel:
         fewer.__dict__["_cuts"] = self._cuts
         return fewer
 
+    @property
+    def measured_sequences(self) -> tuple[float, ...]:
+        """Sequences of a micro-batch whose decode steps were measured; none in our own model."""
+        return ()
+
     @cached_property
     def _cuts(self) -> dict[int, tuple[tuple[int, ...], Array]]:
         """Layers per stage, and of each kind, by pipeline degree: filled as degrees are met."""

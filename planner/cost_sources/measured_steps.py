@@ -81,6 +81,11 @@ class MeasuredStepModel(StepModel):
         return self._found[0]
 
     @property
+    def measured_sequences(self) -> tuple[float, ...]:
+        """Sequences of a micro-batch whose decode steps were measured, in any of the grids."""
+        return tuple(sorted({b for share in self._shares for b in share.tables.decode.first.tolist()}))
+
+    @property
     def measured(self) -> Array:
         """Where a grid holds the candidate's layout [bool]."""
         found: Array = self.chosen >= 0

