@@ -11,7 +11,7 @@ from planner.traffic import Traffic
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A scenario with its names resolved and its prices known; ``steps`` are measured times it was priced by."""
+    """A scenario with its names resolved and its prices known; ``steps`` are measured times behind them."""
 
     scenario: Scenario
     sites: list[Site]
