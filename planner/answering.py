@@ -11,6 +11,7 @@ from models import codec
 from models.objective import level_name, level_unit
 from models.plan import Infeasibility, Objective, Plan, RankedPlans, Search
 from planner.certifying import certify
+from planner.evidence import coverage_notes
 from planner.fleet_program import Translated
 from planner.question import Question
 from solvers.ranked import Ranking
@@ -45,7 +46,9 @@ def answer_of(  # noqa: PLR0913
     dropped = dict(sorted(candidates.dropped.items(), key=lambda kv: -kv[1]))
     if ranking is not None:
         dropped["dominated"] = feasible - undominated
-    notes = []
+    notes = coverage_notes(p.replica.model for p in candidates.priced)
+    if scenario.options.rate_factors is not None:
+        notes.append(f"prefill and decode replicas: {scenario.options.rate_factors.words()}")
     if ranking is not None and ranking.exhausted and len(plans or ()) < scenario.options.top_k and plans:
         notes.append(f"no more than {len(plans)} different plans exist")
     if ranking is not None and ranking.solutions and not plans:
