@@ -19,7 +19,7 @@ from solvers.verification.several import verify_all
 from tests.planner.combined_scenes import combined
 
 SEEDS = (1, 22, 26, 28, 42, 44, 46, 59, 62)
-"""Seeds whose scenarios differ most: silent periods, spares, racks, sized pools, trade-offs without a plan."""
+"""Seeds that differ: silent periods, spares, racks, sized pools, trade-offs without a plan."""
 each_seed = pytest.mark.parametrize("seed", SEEDS)
 ROUNDING = 1e-6
 
