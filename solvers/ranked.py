@@ -85,6 +85,8 @@ class RankedSolution:
         Optimal where this plan is proven the best of those left, else feasible.
     point
         The plan as a point of the ranking's program [columns of the program].
+    split_per_s
+        Requests of every pair of column and demand on supplies that demands share; None without classes.
     """
 
     x: Ints
@@ -94,6 +96,7 @@ class RankedSolution:
     gap: float
     status: Status
     point: Floats
+    split_per_s: Floats | None = None
 
     @property
     def objective(self) -> float:
@@ -359,7 +362,10 @@ class _Search:
         carried = None if v.y is None else np.where(x > 0, np.maximum(result.x[v.y], 0.0), 0.0)
         sustained = None if v.alpha is None else float(result.x[v.alpha])
         most = min(o.most for o in self.objectives)
-        load = served_load(self.fleet, x, result.x[v.f], carried, sustained=sustained, most=most)
+        split = None if v.z is None else result.x[v.z]
+        load = served_load(
+            self.fleet, x, result.x[v.f], carried, sustained=sustained, most=most, split_per_s=split
+        )
         if v.alpha is None and load.multiple < 1.0 - SHORTFALL:
             # Rounding of the counts lost demand: no answer is better than one that serves too little.
             self.finished, self.failed = True, True
@@ -377,6 +383,8 @@ class _Search:
         if v.y is not None and load.carried_per_s is not None:
             idle = idle_columns(self.fleet, load.carried_per_s)
             point[v.x], point[v.y] = np.where(idle, 0, x), np.where(idle, 0.0, load.carried_per_s)
+        if v.z is not None and load.split_per_s is not None:
+            point[v.z] = load.split_per_s
         if v.alpha is not None:
             point[v.alpha] = load.multiple
         if v.on is not None and self.fleet.switching is not None:
@@ -419,6 +427,7 @@ class _Search:
                 x=plan.x,
                 flow_per_s=plan.load.flow_per_s,
                 carried_per_s=plan.load.carried_per_s,
+                split_per_s=plan.load.split_per_s,
                 values=plan.values,
                 gap=relative_gap(plan.values[0], bound),
                 status=plan.status,
