@@ -2,15 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from models.objective import GOODPUT, LATENCY, MONEY
 from models.scenario import Role, Scenario
+from planner.class_pricing import Sharer, price_shared
 from planner.colocated import splits_sms
 from planner.hand_over import HandOver
 from planner.layouts import Layouts, enumerate_layouts
 from planner.pricing import Priced, RolePricing, each_share, lighter_loads, price_sent, token_budgets
 from planner.setting import Setting, Site
 from planner.side_by_side import side_by_side
+from planner.streams import streams_of, tiers_of
 from planner.traffic import Traffic
 from planner.unloaded import Unloaded
 from planner.variants import Variant, variants_of
@@ -46,6 +49,8 @@ class _Task:
     layouts: Layouts
     traffic: Traffic
     variants: list[Variant]
+    tier: int
+    stream: int
 
     @property
     def budgets(self) -> int:
@@ -69,6 +74,78 @@ def _price_task(task: _Task, confidence: str, needed: int | None) -> list[tuple[
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class _SharedTask:
+    """Layouts of one setting on one way through the cluster, shared by several classes of traffic."""
+
+    layouts: Layouts
+    sharers: list[Sharer]
+    tier: int
+
+    @property
+    def variants(self) -> list[Variant]:
+        """One for every class."""
+        return [s.variant for s in self.sharers]
+
+    @property
+    def budgets(self) -> int:
+        """Candidates per layout: one for every token budget and class."""
+        longest = max((s.traffic for s in self.sharers), key=lambda t: t.new_tokens)
+        first = self.sharers[0].variant
+        return len(self.sharers) * len(token_budgets(first.setting, first.role, longest))
+
+
+def _price_any(
+    task: _Task | _SharedTask, confidence: str, needed: int | None
+) -> list[tuple[Variant, RolePricing]]:
+    """A task of either kind; what it finds knows its tier, its stream and where its caches go."""
+    if isinstance(task, _SharedTask):
+        if not len(task.layouts):
+            return []
+        result = price_shared(task.sharers, task.layouts, confidence)
+        first = task.sharers[0].variant
+        return [(first, _marked(result, tier=task.tier))]
+    return [
+        (v, _marked(result, tier=task.tier, stream=task.stream, hand_over=v.hand_over))
+        for v, result in _price_task(task, confidence, needed)
+    ]
+
+
+def _marked(result: RolePricing, **marks: Any) -> RolePricing:
+    return replace(result, priced=None if result.priced is None else replace(result.priced, **marks))
+
+
+def _tasks(
+    scenario: Scenario, sites: list[Site], setting: Setting, layouts: Layouts, traffic: list[Traffic]
+) -> list[_Task | _SharedTask]:
+    """What there is to price of one setting: every tier of its deployment, for all streams it serves."""
+    streams = streams_of(scenario)
+    tasks: list[_Task | _SharedTask] = []
+    for t, tier in enumerate(tiers_of(streams, setting.deployment_index)):
+        ways: dict[tuple[Role, int], list[Sharer]] = {}
+        for i in tier.members:
+            mine = setting
+            if setting.deployment.classes:
+                mine = replace(setting, deployment=replace(streams[i].deployment, slo=tier.slo))
+            variants = variants_of(scenario, sites, mine, traffic[i])
+            if len(tier.members) == 1:
+                tasks.append(
+                    _Task(
+                        setting=mine, layouts=layouts, traffic=traffic[i], variants=variants, tier=t, stream=i
+                    )
+                )
+                continue
+            rate_per_s = mine.deployment.workload.arrival.rate_per_s
+            assert rate_per_s is not None
+            for v in variants:
+                way = (v.role, v.hand_over.to_pool if v.hand_over else -1)
+                ways.setdefault(way, []).append(
+                    Sharer(stream=i, rate_per_s=rate_per_s, traffic=traffic[i], variant=v)
+                )
+        tasks += [_SharedTask(layouts=layouts, sharers=s, tier=t) for s in ways.values()]
+    return tasks
+
+
 def _alike(variants: list[Variant]) -> list[list[Variant]]:
     """Variants that differ in their hand-over only, together."""
     grouped: dict[object, list[Variant]] = {}
@@ -90,33 +167,29 @@ def price_candidates(
 ) -> Candidates:
     """Highest sustained load of every layout in every role."""
     out, needed = Candidates(), needed_plans(scenario)
-    tasks = [
-        _Task(
-            setting=setting, layouts=layouts, traffic=traffic[setting.deployment_index],
-            variants=variants_of(scenario, sites, setting, traffic[setting.deployment_index]),
-        )
-        for setting, layouts, _, _ in enumerated
-    ]  # fmt: skip
+    each = [_tasks(scenario, sites, setting, layouts, traffic) for setting, layouts, _, _ in enumerated]
+    tasks = [task for mine in each for task in mine]
 
-    def work(task: _Task) -> list[tuple[Variant, RolePricing]]:
-        return _price_task(task, scenario.options.slo_confidence, needed)
+    def work(task: _Task | _SharedTask) -> list[tuple[Variant, RolePricing]]:
+        return _price_any(task, scenario.options.slo_confidence, needed)
 
     results = side_by_side(
         tasks, work, sizes=[float(task.budgets * len(task.layouts)) for task in tasks],
         shared=[v.setting for task in tasks for v in task.variants], worth=SECOND_PROCESS_FROM,
     )  # fmt: skip
-    for task, (_, _, looked_at, dropped), found in zip(tasks, enumerated, results, strict=True):
-        out.looked_at += looked_at * task.budgets
-        out.dropped.update({rule: n * task.budgets for rule, n in dropped.items()})
-        if "colocated" in (scenario.options.roles or ()) and not splits_sms(task.setting):
+    for mine, (setting, layouts, looked_at, dropped) in zip(each, enumerated, strict=True):
+        budgets = sum(task.budgets for task in mine)
+        out.looked_at += looked_at * budgets
+        out.dropped.update({rule: n * budgets for rule, n in dropped.items()})
+        if "colocated" in (scenario.options.roles or ()) and not splits_sms(setting):
             # asked for by name: said, not passed over
-            refused = Counter({"rule:engine_colocated": len(task.layouts)})
+            refused = Counter({"rule:engine_colocated": len(layouts)})
             out.dropped.update(refused)
-            out.without.setdefault((task.setting.deployment_index, "colocated"), Counter()).update(refused)
-        for variant, result in found:
-            _note(out, variant, result)
-            if result.priced is not None:
-                out.priced.append(replace(result.priced, hand_over=variant.hand_over))
+            out.without.setdefault((setting.deployment_index, "colocated"), Counter()).update(refused)
+    for variant, result in (pair for found in results for pair in found):
+        _note(out, variant, result)
+        if result.priced is not None:
+            out.priced.append(result.priced)
     if any(name in LATENCY for name in scenario.objectives):
         out.priced = [q for p in out.priced for q in each_share(p, scenario.options.slo_confidence)]
         out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]

@@ -44,7 +44,7 @@ def _place(group: Group) -> str:
 
 def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
     """The groups of a plan on the left, its latencies on the right, as many rows as the longer has."""
-    several = len(answer.scenario.deployments) > 1
+    several = len(plan.predicted) > 1
     differs = new_groups(plan, answer.plans[0])
     shared = shared_place(answer) is not None
     left: list[tuple[Text | str, ...]] = [
