@@ -32,8 +32,8 @@ class Candidates:
     looked_at: int = 0
     valid: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    unloaded: dict[tuple[int, Role], list[Unloaded]] = field(default_factory=dict)
-    without: dict[tuple[int, Role], Counter[str]] = field(default_factory=dict)
+    unloaded: dict[tuple[int, Role], list[Unloaded]] = field(default_factory=dict)  # by stream
+    without: dict[tuple[int, Role], Counter[str]] = field(default_factory=dict)  # by deployment
 
 
 def enumerate_candidates(found: list[Setting]) -> list[tuple[Setting, Layouts, int, Counter[str]]]:
@@ -105,10 +105,11 @@ def _price_any(
         result = price_shared(task.sharers, task.layouts, confidence)
         first = task.sharers[0].variant
         return [(first, _marked(result, tier=task.tier))]
-    return [
-        (v, _marked(result, tier=task.tier, stream=task.stream, hand_over=v.hand_over))
-        for v, result in _price_task(task, confidence, needed)
+    found = _price_task(task, confidence, needed)
+    marked = [
+        (v, _marked(result, tier=task.tier, stream=task.stream, hand_over=v.hand_over)) for v, result in found
     ]
+    return [(v, replace(result, by_class=((task.stream, result.unloaded),))) for v, result in marked]
 
 
 def _marked(result: RolePricing, **marks: Any) -> RolePricing:
@@ -221,5 +222,6 @@ def _note(out: Candidates, variant: Variant, result: RolePricing) -> None:
     if variant.layouts is not None:
         out.looked_at += result.looked_at
     out.dropped.update({name: n for name, n in result.dropped.items() if n})
-    out.unloaded.setdefault(key, []).append(result.unloaded)
+    for stream, unloaded in result.by_class:
+        out.unloaded.setdefault((stream, variant.role), []).append(unloaded)
     out.without.setdefault(key, Counter()).update(result.dropped)

@@ -14,7 +14,6 @@ from models.cost.base import Array
 from planner.layouts import Layouts, layout_numbers
 from planner.pricing import Priced, RolePricing, build_replica, load_range, price_offered, with_budgets
 from planner.traffic import Traffic
-from planner.unloaded import Unloaded
 from planner.variants import Variant
 
 
@@ -53,9 +52,12 @@ def price_shared(sharers: Sequence[Sharer], layouts: Layouts, confidence: str) -
             load[k, one.priced.source] = one.priced.load
     picked = _best_for_mix(rows, rate, budgets, np.array([s.rate_per_s for s in sharers]))
     dropped["worse_batch_limits"] += sum(len(one.priced) for one in alone if one.priced) - len(picked)
-    unloaded = _nearest([one.unloaded for one in alone])
+    outcome = RolePricing(
+        priced=None, looked_at=looked_at, dropped=dropped, unloaded=alone[0].unloaded,
+        by_class=tuple((s.stream, one.unloaded) for s, one in zip(sharers, alone, strict=True)),
+    )  # fmt: skip
     if not len(picked):
-        return RolePricing(priced=None, looked_at=looked_at, dropped=dropped, unloaded=unloaded)
+        return outcome
     classes = []
     for k, (s, whole) in enumerate(zip(sharers, offered, strict=True)):
         if not rate[k, picked].any():
@@ -68,7 +70,7 @@ def price_shared(sharers: Sequence[Sharer], layouts: Layouts, confidence: str) -
                 state=replica.state(load[k, picked]), stream=s.stream, serves=rate[k, picked] > 0.0,
             )
         )  # fmt: skip
-    return RolePricing(priced=together(classes), looked_at=looked_at, dropped=dropped, unloaded=unloaded)
+    return replace(outcome, priced=together(classes))
 
 
 def together(classes: Sequence[Priced]) -> Priced:
@@ -92,12 +94,3 @@ def _best_for_mix(rows: Layouts, rate: Array, budgets: Array, asked_per_s: Array
     first = np.ones(len(order), dtype=bool)
     first[1:] = group[order][1:] != group[order][:-1]
     return np.sort(order[first])
-
-
-def _nearest(found: Sequence[Unloaded]) -> Unloaded:
-    """The nearest that any class came."""
-    metrics = dict.fromkeys(metric for one in found for metric in one.latency_s)
-    return Unloaded(
-        latency_s={m: min(one.latency_s[m] for one in found if m in one.latency_s) for m in metrics},
-        extra_bytes=min(one.extra_bytes for one in found),
-    )

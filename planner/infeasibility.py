@@ -21,6 +21,7 @@ from planner.fleet_program import Translated
 from planner.group_run import statistic_name
 from planner.setting import Site
 from planner.streams import Stream, streams_of
+from planner.unloaded import Unloaded
 from planner.variants import roles_of
 from solvers.relaxation import Family, explain_infeasibility
 
@@ -98,7 +99,7 @@ def explain_missing(
             counts.update(candidates.without.get((m, role), {}))
         mine = [
             *in_time(slo_relaxations(scenario, m, candidates, feasible)),
-            *_memory_relaxation(m, sites, candidates),
+            *_memory_relaxation(streams_of(scenario), m, sites, candidates),
         ]
         relaxations += mine
         binding += _binding(scenario.deployments[m], counts, mine)
@@ -149,21 +150,18 @@ def slo_relaxations(
     scenario: Scenario, m: int, candidates: Candidates, feasible: Feasible
 ) -> Iterator[Relaxation]:
     """For each limit alone: the value at which a plan exists, found by bisection and confirmed."""
-    for stream in (s for s in streams_of(scenario) if s.deployment_index == m):
-        yield from _slo_relaxations(scenario, stream, candidates, feasible)
+    for number, stream in enumerate(streams_of(scenario)):
+        if stream.deployment_index == m:
+            unloaded = [u for role in roles_of(scenario) for u in candidates.unloaded.get((number, role), [])]
+            yield from _slo_relaxations(scenario, stream, unloaded, feasible)
 
 
 def _slo_relaxations(
-    scenario: Scenario, stream: Stream, candidates: Candidates, feasible: Feasible
+    scenario: Scenario, stream: Stream, unloaded: list[Unloaded], feasible: Feasible
 ) -> Iterator[Relaxation]:
     m = stream.deployment_index
     for metric, limit in stream.deployment.slo.limits().items():
-        reached = [
-            u.latency_s[metric]
-            for role in roles_of(scenario)
-            for u in candidates.unloaded.get((m, role), [])
-            if metric in u.latency_s
-        ]
+        reached = [u.latency_s[metric] for u in unloaded if metric in u.latency_s]
         start = max(min(reached, default=limit.limit_s), limit.limit_s)
         change = f"slo.{stream.name}.{metric}.limit_s"
 
@@ -216,12 +214,15 @@ def with_limit(
     return replace(scenario, deployments=deployments)
 
 
-def _memory_relaxation(m: int, sites: list[Site], candidates: Candidates) -> Iterator[Relaxation]:
+def _memory_relaxation(
+    streams: tuple[Stream, ...], m: int, sites: list[Site], candidates: Candidates
+) -> Iterator[Relaxation]:
     """Device memory that the best layout lacks."""
     missing = [
         u.extra_bytes
-        for (d, role), us in candidates.unloaded.items()
-        if d == m and role != "encode"  # an encoder alone fits nearly everywhere
+        for (number, role), us in candidates.unloaded.items()
+        if streams[number].deployment_index == m
+        and role != "encode"  # an encoder alone fits nearly everywhere
         for u in us
     ]
     extra = min(missing, default=np.inf)

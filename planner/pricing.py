@@ -89,12 +89,13 @@ class Priced:
 
 @dataclass(frozen=True, kw_only=True)
 class RolePricing:
-    """Outcome for one setting and role."""
+    """Outcome for one setting and role; ``by_class`` tells streams apart that share the replicas."""
 
     priced: Priced | None
     looked_at: int
     dropped: Counter[str]
     unloaded: Unloaded
+    by_class: tuple[tuple[int, Unloaded], ...] = ()
 
 
 def limits_of(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from models.plan import (
@@ -100,7 +100,7 @@ def _plan(  # noqa: PLR0913
     devices_of = placed(scenario, sites, runs, operation)
     if devices_of is None:
         return None
-    groups = tuple(_group(r, runs) for r in runs)
+    groups = tuple(_group(r, runs, streams_of(scenario)) for r in runs)
     used = int(operation.held.max())
     streams = streams_of(scenario)
     predicted = {s.name: _predict(s, i, runs) for i, s in enumerate(streams)}
@@ -146,7 +146,18 @@ def _plan_id(scenario: Scenario, groups: tuple[Group, ...]) -> str:
     return "plan-" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _group(run: GroupRun, runs: list[GroupRun]) -> Group:
+def _by_class(run: GroupRun, streams: Sequence[Stream]) -> dict[str, float]:
+    """Requests per second of every class that a group carries; empty where its deployment has none."""
+    found = {}
+    for part in run.streams:
+        own = streams[part.priced.stream]
+        if own.class_index is not None:
+            name = own.name.removeprefix(f"{own.deployment.name}/")
+            found[name] = part.assignment.weight_per_s
+    return found
+
+
+def _group(run: GroupRun, runs: list[GroupRun], streams: Sequence[Stream]) -> Group:
     setting, assignment = run.priced.setting, run.assignment
     peers = [
         r.assignment.weight_per_s
@@ -175,6 +186,7 @@ def _group(run: GroupRun, runs: list[GroupRun]) -> Group:
         power_level=setting.site.power_level,
         sm_share_frac=sm_share(run.priced.layouts, run.row),
         language_only=run.priced.role != "encode" and _pool_frac(run) > 0.0,
+        class_request_per_s=_by_class(run, streams),
     )
 
 

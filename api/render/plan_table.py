@@ -72,7 +72,9 @@ def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
 def _layout(group: Group, several: bool, new: bool) -> Text:
     """How many replicas, cut how, for what; bold where the best plan has no such group."""
     owner = f"{group.deployment}: " if several else ""
-    layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role_words}"
+    carried = [name for name, rate_per_s in group.class_request_per_s.items() if rate_per_s > 0.0]
+    what = f" ({', '.join(carried)})" if carried else ""
+    layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role_words}{what}"
     return Text(layout, style="bold" if new else "")
 
 
