@@ -18,6 +18,7 @@ from solvers.backends.registry import default_backend
 from solvers.builder import ProgramBuilder
 from solvers.csr import Floats, Ints
 from solvers.dual_bound import dual_bound
+from solvers.even_split import even_split
 from solvers.exclusion import exclude_same, exclude_supersets, identity_counts, largest_counts
 from solvers.fleet import (
     LEVEL_TOLERANCE,
@@ -362,10 +363,10 @@ class _Search:
         carried = None if v.y is None else np.where(x > 0, np.maximum(result.x[v.y], 0.0), 0.0)
         sustained = None if v.alpha is None else float(result.x[v.alpha])
         most = min(o.most for o in self.objectives)
-        split = None if v.z is None else result.x[v.z]
-        load = served_load(
-            self.fleet, x, result.x[v.f], carried, sustained=sustained, most=most, split_per_s=split
-        )
+        flow, split = result.x[v.f], None if v.z is None else result.x[v.z]
+        if v.z is not None and v.alpha is None:
+            flow, split = even_split(self.fleet, x, self.backend) or (flow, split)
+        load = served_load(self.fleet, x, flow, carried, sustained=sustained, most=most, split_per_s=split)
         if v.alpha is None and load.multiple < 1.0 - SHORTFALL:
             # Rounding of the counts lost demand: no answer is better than one that serves too little.
             self.finished, self.failed = True, True

@@ -163,6 +163,19 @@ def test_what_a_plan_serves_fits_its_replicas_exactly(fleet: Fleet) -> None:
 
 
 @QUICK
+@given(fleet=shared_fleets())
+def test_where_there_is_room_the_busiest_replica_is_as_little_busy_as_can_be(fleet: Fleet) -> None:
+    rates = fleet.classes
+    assert rates is not None
+    for plan in k_best(fleet, (min_cost(fleet.tie_break),), k=2, gap=EXACT).solutions:
+        assert plan.split_per_s is not None
+        busy = np.bincount(rates.column, plan.split_per_s / rates.rate_per_s, minlength=fleet.n_columns)
+        busiest = (busy[plan.x > 0] / plan.x[plan.x > 0]).max()
+        most = most_of_two(plan.x, table_of(fleet), fleet.demand_per_s)
+        assert busiest == pytest.approx(1.0 / most, rel=1e-6)
+
+
+@QUICK
 @given(fleet=shared_fleets(classes=1), goodput=st.booleans())
 def test_one_class_is_the_plain_fleet(fleet: Fleet, goodput: bool) -> None:
     objectives = (max_goodput() if goodput else min_cost(fleet.tie_break),)
