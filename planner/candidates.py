@@ -1,22 +1,19 @@
 """Candidates of a scenario: every layout of every setting and role, priced, with the reasons for "no"."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from models.objective import GOODPUT, LATENCY, MONEY
 from models.scenario import Role, Scenario
-from planner.class_pricing import Sharer, price_shared
 from planner.colocated import splits_sms
-from planner.hand_over import HandOver
 from planner.layouts import Layouts, enumerate_layouts
-from planner.pricing import Priced, RolePricing, each_share, lighter_loads, price_sent, token_budgets
+from planner.pricing import Priced, RolePricing, each_share, lighter_loads
+from planner.pricing_tasks import PricingTask, price_task, tasks_of
 from planner.setting import Setting, Site
 from planner.side_by_side import side_by_side
-from planner.streams import streams_of, tiers_of
 from planner.traffic import Traffic
 from planner.unloaded import Unloaded
-from planner.variants import Variant, variants_of
+from planner.variants import Variant
 
 SECOND_PROCESS_FROM = 500_000
 """Candidates from which they are priced in two processes."""
@@ -41,125 +38,6 @@ def enumerate_candidates(found: list[Setting]) -> list[tuple[Setting, Layouts, i
     return [(setting, *enumerate_layouts(setting)) for setting in found]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Task:
-    """Layouts of one setting with the variants they are priced as."""
-
-    setting: Setting
-    layouts: Layouts
-    traffic: Traffic
-    variants: list[Variant]
-    tier: int
-    stream: int
-
-    @property
-    def budgets(self) -> int:
-        """Candidates per layout: one for every role, token budget and pool that something is sent to."""
-        return sum(
-            len(token_budgets(v.setting, v.role, self.traffic)) for v in self.variants if v.layouts is None
-        )
-
-
-def _price_task(task: _Task, confidence: str, needed: int | None) -> list[tuple[Variant, RolePricing]]:
-    """Every variant of a setting; what is sent to different pools at one speed costs the same."""
-    found: list[tuple[Variant, RolePricing]] = []
-    for alike in _alike(task.variants):
-        first = alike[0]
-        rows = task.layouts if first.layouts is None else first.layouts
-        if not len(rows):
-            continue
-        speeds = list(dict.fromkeys(_speed(v.hand_over) for v in alike))
-        results = price_sent(first.setting, first.role, rows, task.traffic, speeds, confidence, needed)
-        found += [(v, results[speeds.index(_speed(v.hand_over))]) for v in alike]
-    return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class _SharedTask:
-    """Layouts of one setting on one way through the cluster, shared by several classes of traffic."""
-
-    layouts: Layouts
-    sharers: list[Sharer]
-    tier: int
-
-    @property
-    def variants(self) -> list[Variant]:
-        """One for every class."""
-        return [s.variant for s in self.sharers]
-
-    @property
-    def budgets(self) -> int:
-        """Candidates per layout: one for every token budget and class."""
-        longest = max((s.traffic for s in self.sharers), key=lambda t: t.new_tokens)
-        first = self.sharers[0].variant
-        return len(self.sharers) * len(token_budgets(first.setting, first.role, longest))
-
-
-def _price_any(
-    task: _Task | _SharedTask, confidence: str, needed: int | None
-) -> list[tuple[Variant, RolePricing]]:
-    """A task of either kind; what it finds knows its tier, its stream and where its caches go."""
-    if isinstance(task, _SharedTask):
-        if not len(task.layouts):
-            return []
-        result = price_shared(task.sharers, task.layouts, confidence)
-        first = task.sharers[0].variant
-        return [(first, _marked(result, tier=task.tier))]
-    found = _price_task(task, confidence, needed)
-    marked = [
-        (v, _marked(result, tier=task.tier, stream=task.stream, hand_over=v.hand_over)) for v, result in found
-    ]
-    return [(v, replace(result, by_class=((task.stream, result.unloaded),))) for v, result in marked]
-
-
-def _marked(result: RolePricing, **marks: Any) -> RolePricing:
-    return replace(result, priced=None if result.priced is None else replace(result.priced, **marks))
-
-
-def _tasks(
-    scenario: Scenario, sites: list[Site], setting: Setting, layouts: Layouts, traffic: list[Traffic]
-) -> list[_Task | _SharedTask]:
-    """What there is to price of one setting: every tier of its deployment, for all streams it serves."""
-    streams = streams_of(scenario)
-    tasks: list[_Task | _SharedTask] = []
-    for t, tier in enumerate(tiers_of(streams, setting.deployment_index)):
-        ways: dict[tuple[Role, int], list[Sharer]] = {}
-        for i in tier.members:
-            mine = setting
-            if setting.deployment.classes:
-                mine = replace(setting, deployment=replace(streams[i].deployment, slo=tier.slo))
-            variants = variants_of(scenario, sites, mine, traffic[i])
-            if len(tier.members) == 1:
-                tasks.append(
-                    _Task(
-                        setting=mine, layouts=layouts, traffic=traffic[i], variants=variants, tier=t, stream=i
-                    )
-                )
-                continue
-            rate_per_s = mine.deployment.workload.arrival.rate_per_s
-            assert rate_per_s is not None
-            for v in variants:
-                way = (v.role, v.hand_over.to_pool if v.hand_over else -1)
-                ways.setdefault(way, []).append(
-                    Sharer(stream=i, rate_per_s=rate_per_s, traffic=traffic[i], variant=v)
-                )
-        tasks += [_SharedTask(layouts=layouts, sharers=s, tier=t) for s in ways.values()]
-    return tasks
-
-
-def _alike(variants: list[Variant]) -> list[list[Variant]]:
-    """Variants that differ in their hand-over only, together."""
-    grouped: dict[object, list[Variant]] = {}
-    for variant in variants:
-        grouped.setdefault((variant.role, variant.setting.images), []).append(variant)
-    return list(grouped.values())
-
-
-def _speed(hand_over: HandOver | None) -> HandOver | None:
-    """A hand-over apart from where it leads to."""
-    return replace(hand_over, to_pool=-1) if hand_over else None
-
-
 def price_candidates(
     scenario: Scenario,
     sites: list[Site],
@@ -168,11 +46,11 @@ def price_candidates(
 ) -> Candidates:
     """Highest sustained load of every layout in every role."""
     out, needed = Candidates(), needed_plans(scenario)
-    each = [_tasks(scenario, sites, setting, layouts, traffic) for setting, layouts, _, _ in enumerated]
+    each = [tasks_of(scenario, sites, setting, layouts, traffic) for setting, layouts, _, _ in enumerated]
     tasks = [task for mine in each for task in mine]
 
-    def work(task: _Task | _SharedTask) -> list[tuple[Variant, RolePricing]]:
-        return _price_any(task, scenario.options.slo_confidence, needed)
+    def work(task: PricingTask) -> list[tuple[Variant, RolePricing]]:
+        return price_task(task, scenario.options.slo_confidence, needed)
 
     results = side_by_side(
         tasks, work, sizes=[float(task.budgets * len(task.layouts)) for task in tasks],
