@@ -12,6 +12,7 @@ from models.errors import InvalidInput, NotBuilt
 from models.objective import GOODPUT, MONEY, CompoundObjective, Objective, ObjectiveName, Weights, levels
 from models.periods import Period, Reserve, Starting
 from models.precision import Precision
+from models.rate_factors import RateFactors
 from models.traffic_class import MOST_CLASSES, TrafficClass, check_classes
 from models.wire import WIRE
 from models.workload import Slo, Workload
@@ -87,6 +88,7 @@ class Options:
     verify: Literal["none", "top1", "top_k"] = "none"
     slo_confidence: Literal["point", "band"] = "point"
     sensitivity: bool = False
+    rate_factors: RateFactors | None = None
 
     def __post_init__(self) -> None:
         if self.verify != "none":

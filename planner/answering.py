@@ -11,6 +11,7 @@ from models import codec
 from models.objective import level_name, level_unit
 from models.plan import Infeasibility, Objective, Plan, RankedPlans, Search
 from planner.certifying import certify
+from planner.evidence import coverage_notes
 from planner.fleet_program import Translated
 from planner.question import Question
 from solvers.ranked import Ranking
@@ -45,14 +46,18 @@ def answer_of(  # noqa: PLR0913
     dropped = dict(sorted(candidates.dropped.items(), key=lambda kv: -kv[1]))
     if ranking is not None:
         dropped["dominated"] = feasible - undominated
-    notes = []
+    notes = coverage_notes(p.replica.model for p in candidates.priced)
+    if scenario.options.rate_factors is not None:
+        notes.append(f"prefill and decode replicas: {scenario.options.rate_factors.words()}")
     if ranking is not None and ranking.exhausted and len(plans or ()) < scenario.options.top_k and plans:
         notes.append(f"no more than {len(plans)} different plans exist")
+    if ranking is not None and ranking.solutions and not plans:
+        notes.append("counts were found that serve everything, but no way to pack them onto the nodes")
     return RankedPlans(
         scenario=scenario,
         scenario_sha256=codec.sha256(scenario),
         shardwright_version=version("shardwright"),
-        status=_status(ranking, infeasibility),
+        status=_status(ranking, plans, infeasibility),
         objective=Objective(name=name, unit=unit, sense=sense),
         bound=finite(ranking.bound) if ranking and not infeasibility else None,
         gap=ranking.gap if ranking and plans else None,
@@ -66,9 +71,11 @@ def answer_of(  # noqa: PLR0913
     )  # fmt: skip
 
 
-def _status(ranking: Ranking | None, infeasibility: Infeasibility | None) -> Any:
+def _status(ranking: Ranking | None, plans: list[Plan] | None, infeasibility: Infeasibility | None) -> Any:
     if infeasibility is not None or ranking is None:
         return "infeasible"
+    if ranking.solutions and not plans:
+        return "time_limit"
     names = {Status.OPTIMAL: "optimal", Status.FEASIBLE: "feasible", Status.INFEASIBLE: "infeasible"}
     return names.get(ranking.status, "time_limit")
 

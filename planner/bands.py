@@ -1,6 +1,5 @@
 """The error band of a setting, and what it rests on."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from models.calibration import Calibration
@@ -29,17 +28,6 @@ def evidence_level(setting: Setting) -> str:
     if setting.calibration is not None:
         return _calibration_words(setting.calibration, setting)
     return bands.evidence_level(*_known(setting))
-
-
-def evidence_kind(settings: Sequence[Setting]) -> EvidenceKind:
-    """Kind of evidence of several settings together: that of the least sure."""
-    kinds = [setting.cost.kind for setting in settings]
-    return min(kinds, key=SUREST_LAST.index)
-
-
-def evidence_sources(settings: Sequence[Setting]) -> tuple[str, ...]:
-    """Sources of all settings, each once."""
-    return tuple(dict.fromkeys(source for setting in settings for source in setting.cost.sources))
 
 
 def _measured_model(calibration: Calibration, setting: Setting) -> bool:

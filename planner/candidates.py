@@ -11,6 +11,7 @@ from planner.pricing import Priced, RolePricing, each_share, lighter_loads
 from planner.pricing_tasks import PricingTask, price_task, tasks_of
 from planner.setting import Setting, Site
 from planner.side_by_side import side_by_side
+from planner.step_tables import StepTables, searched
 from planner.traffic import Traffic
 from planner.unloaded import Unloaded
 from planner.variants import Variant
@@ -33,9 +34,19 @@ class Candidates:
     without: dict[tuple[int, Role], Counter[str]] = field(default_factory=dict)  # by deployment
 
 
-def enumerate_candidates(found: list[Setting]) -> list[tuple[Setting, Layouts, int, Counter[str]]]:
-    """Valid layouts of every setting, with the counts of what each rule removed."""
-    return [(setting, *enumerate_layouts(setting)) for setting in found]
+def enumerate_candidates(
+    found: list[Setting], steps: StepTables | None = None
+) -> list[tuple[Setting, Layouts, int, Counter[str]]]:
+    """Valid layouts of every setting, with the counts of what each rule removed; with measured ``steps``
+    where there are any.
+    """
+    enumerated = [(setting, *enumerate_layouts(setting)) for setting in found]
+    if steps is None:
+        return enumerated
+    return [
+        (steps.applied(setting, searched(setting, layouts)), layouts, looked_at, dropped)
+        for setting, layouts, looked_at, dropped in enumerated
+    ]
 
 
 def price_candidates(

@@ -16,8 +16,11 @@ from planner.proving import MAX_COLUMNS, MAX_LEAVES, Proof
 from planner.ranking import RankedPlan
 from solvers.certificate import program_arrays, program_sha256
 from solvers.ranked import RankedSolution, Ranking
+from solvers.result import Status
 
 SCHEMA = "shardwright.certificate/1"
+ROUNDING = 1e-12
+"""Share of the largest entry of a point below which another one is what rounding in doubles left."""
 
 
 def document(
@@ -46,11 +49,17 @@ def document(
             "bound": ranking.lp_bound if np.isfinite(ranking.lp_bound) else None,
             "multipliers": [] if duals is None else _pairs(duals),
         },
-        "bound": ranking.bound if np.isfinite(ranking.bound) else None,
+        "bound": _bound(ranking),
         "tree": None if proof.tree is None else proof.tree.document(),
         # larger programs are left to their linear bound, whatever a tree would need
         **({"max_leaves": MAX_LEAVES} if ranking.program.n_cols <= MAX_COLUMNS else {}),
     }  # fmt: skip
+
+
+def _bound(ranking: Ranking) -> float | None:
+    """The bound the answer states: none where no plan exists, whatever the relaxation says."""
+    stated = np.isfinite(ranking.bound) and ranking.status is not Status.INFEASIBLE
+    return ranking.bound if stated else None
 
 
 def without_program(scenario: Scenario) -> dict[str, Any]:
@@ -113,10 +122,11 @@ def _columns(translated: Translated, own: int) -> int | list[int]:
 
 
 def _point(solution: RankedSolution, proof: Proof) -> np.ndarray:
-    """The whole point of a plan, with the sums the proof has added."""
+    """The whole point of a plan, with the sums the proof has added; what rounding left over is zero."""
+    point = np.where(np.abs(solution.point) > ROUNDING * np.abs(solution.point).max(), solution.point, 0.0)
     sums = proof.tree.sums if proof.tree is not None else ()
-    added = [float(part.weights @ solution.point[part.columns]) for part in sums]
-    return np.concatenate((solution.point, added))
+    added = [float(part.weights @ point[part.columns]) for part in sums]
+    return np.concatenate((point, added))
 
 
 def _pairs(values: np.ndarray) -> list[list[float]]:

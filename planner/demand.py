@@ -22,9 +22,11 @@ def check_sizing(scenario: Scenario) -> None:
     """
     if not any(name in GOODPUT for name in scenario.objectives):
         return
-    caps = (scenario.limits.usd_per_hour, scenario.limits.watt, scenario.limits.devices)
+    limits = scenario.limits
     for i, pool in enumerate(scenario.cluster.pools):
-        if pool.nodes is None and all(c is None for c in caps):
+        # money does not limit what is free
+        usd = None if pool.price_usd_per_device_hour == 0 else limits.usd_per_hour
+        if pool.nodes is None and all(c is None for c in (usd, limits.watt, limits.devices)):
             raise InvalidInput(
                 "max_goodput has no limit on a pool with nodes: null",
                 pointer=f"/cluster/pools/{i}/nodes",

@@ -61,11 +61,7 @@ def _binding(  # noqa: PLR0913
 ) -> list[str]:  # fmt: skip
     found = []
     for g, site in enumerate(sites):
-        held = sum(
-            r.assignment.replicas * int(r.priced.layouts.devices[r.row])
-            for r in runs
-            if r.priced.setting.pool_index == g
-        )
+        held = _most_held([r for r in runs if r.priced.setting.pool_index == g])
         if site.capacity is not None and held == site.capacity:
             found.append(f"pool {site.pool.name}: all {held} devices are used")
     caps = scenario.limits
@@ -85,6 +81,16 @@ def _binding(  # noqa: PLR0913
                     f"({statistic_name(limit.percentile)})"
                 )
     return found
+
+
+def _most_held(runs: list[GroupRun]) -> int:
+    """Devices that groups hold together: in the steady state, or in the fullest period of a day."""
+    by_period = [r.assignment.by_period or (r.assignment.replicas,) for r in runs]
+    devices = [int(r.priced.layouts.devices[r.row]) for r in runs]
+    return max(
+        (sum(n * d for n, d in zip(counts, devices, strict=True)) for counts in zip(*by_period, strict=True)),
+        default=0,
+    )
 
 
 def _warnings(runs: list[GroupRun]) -> list[str]:

@@ -6,13 +6,14 @@ too slow or dominated (and count why), solve the fleet program, place, rank, exp
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from models.objective import CompoundObjective
-from models.plan import Infeasibility, RankedPlans, Sensitivity
+from models.plan import AnswerStatus, Infeasibility, RankedPlans, Sensitivity
 from models.scenario import Scenario
 from planner import certificate_file
 from planner.answering import Clock, answer_of, finite
@@ -22,12 +23,13 @@ from planner.columns import gather
 from planner.day import day_of, over_day
 from planner.demand import check_prices, check_sizing, demands
 from planner.fleet_program import Translated, translate
-from planner.infeasibility import bounded, explain_missing, explain_shortage, without_candidates
+from planner.infeasibility import Feasible, bounded, explain_missing, explain_shortage, without_candidates
 from planner.question import Question
 from planner.ranking import RankedPlan, rank_plans, with_bound
 from planner.sensitivity import sensitivities
 from planner.setting import Site, settings
 from planner.shortage_by_solving import explain_by_solving
+from planner.step_tables import StepTables
 from planner.trade_off import told_points, trade_off
 from planner.traffic import traffics
 from solvers.dominance import undominated
@@ -44,10 +46,12 @@ def plan(
     certificate_path: Path | None = None,
     lp_path: Path | None = None,
     priced: Question | None = None,
+    steps: StepTables | None = None,
 ) -> RankedPlans:
     """Ranked plans of a scenario, with proof; infeasible is an answer.
 
-    ``priced`` is the answer of :func:`price` for the same scenario, where it is at hand.
+    ``priced`` is the answer of :func:`price` for the same scenario, where it is at hand; ``steps`` are
+    measured step times to price layouts with.
 
     Raises
     ------
@@ -56,12 +60,12 @@ def plan(
     """
     tell = on_progress or _silent
     clock = Clock()
-    question = priced or _price(scenario, tell)
+    question = priced or _price(scenario, tell, steps)
     missing = without_candidates(scenario, question.candidates)
     limit_s = scenario.options.time_limit_s
     if missing:
         why = explain_missing(
-            scenario, question.sites, question.candidates, missing, bounded(is_feasible, limit_s)
+            scenario, question.sites, question.candidates, missing, _feasible(question, limit_s)
         )
         if certificate_path is not None:
             certificate_file.save(certificate_file.without_program(scenario), certificate_path)
@@ -110,14 +114,14 @@ def validate(scenario: Scenario) -> None:
     check_prices(scenario, sites)
 
 
-def is_feasible(scenario: Scenario) -> bool:
+def is_feasible(scenario: Scenario, steps: StepTables | None = None) -> bool:
     """Whether any plan exists, as far as a short solve tells."""
-    return bool(feasibility(scenario))
+    return bool(feasibility(scenario, steps=steps))
 
 
-def feasibility(scenario: Scenario, *, limit_s: float = 10.0) -> bool | None:
+def feasibility(scenario: Scenario, *, limit_s: float = 10.0, steps: StepTables | None = None) -> bool | None:
     """Whether any plan exists: prices and solves for one, without ranking; None: not known in time."""
-    question = _price(scenario, _silent)
+    question = _price(scenario, _silent, steps)
     if without_candidates(scenario, question.candidates):
         return False
     translated = over_day(_translate(question, top_k=1)[0], day_of(scenario))
@@ -132,7 +136,12 @@ def price(scenario: Scenario) -> Question:
     return _price(scenario, _silent)
 
 
-def _price(scenario: Scenario, tell: Progress) -> Question:
+def _feasible(question: Question, limit_s: float) -> Feasible:
+    """The test of changed scenarios, priced from the same step times, for so many seconds in all."""
+    return bounded(partial(is_feasible, steps=question.steps), limit_s)
+
+
+def _price(scenario: Scenario, tell: Progress, steps: StepTables | None = None) -> Question:
     """Enumerate and price."""
     tell("validating", {})
     sites, _, found = settings(scenario)
@@ -140,10 +149,10 @@ def _price(scenario: Scenario, tell: Progress) -> Question:
     check_prices(scenario, sites)
     traffic = traffics(scenario, found)
     tell("enumerating", {})
-    enumerated = enumerate_candidates(found)
+    enumerated = enumerate_candidates(found, steps)
     tell("building_graph", {})
     candidates = price_candidates(scenario, sites, enumerated, traffic)
-    return Question(scenario=scenario, sites=sites, traffic=traffic, candidates=candidates)
+    return Question(scenario=scenario, sites=sites, traffic=traffic, candidates=candidates, steps=steps)
 
 
 def _translate(
@@ -209,6 +218,9 @@ def _trade_off(  # noqa: PLR0913
     if not first.solutions:
         infeasible = first.status is Status.INFEASIBLE
         why = _shortage(question) if infeasible else None
+        if certificate_path is not None:
+            first, content = certificate_of(scenario, timed, first, [])
+            certificate_file.save(content, certificate_path)
         return answer_of(question, clock, ranking=first, undominated=needed, infeasibility=why)
     tell(
         "ranking",
@@ -219,17 +231,18 @@ def _trade_off(  # noqa: PLR0913
         scenario, question.sites, question.candidates, timed, found, day, certificates
     )
     answer = answer_of(question, clock, ranking=first, plans=plans, undominated=needed, translated=timed)
-    proven = all(point.status == "optimal" for point in points)
+    proven = bool(points) and all(point.status == "optimal" for point in points)
     if certificate_path is not None and certificates is not None:
         certificate_file.save(certificate_file.frontier(certificates), certificate_path)
-    return replace(answer, status="optimal" if proven else "feasible", frontier=points)
+    status: AnswerStatus = "optimal" if proven else "feasible" if points else "time_limit"
+    return replace(answer, status=status, frontier=points)
 
 
 def _shortage(question: Question) -> Infeasibility:
     """Why candidates exist but not enough of them fit."""
     scenario = question.scenario
     limit_s = scenario.options.time_limit_s
-    feasible = bounded(is_feasible, limit_s)
+    feasible = _feasible(question, limit_s)
     if scenario.periods or scenario.reserve.failure is not None:
         return explain_by_solving(scenario, question.candidates, feasible)
     roomy, _ = _translate(question, top_k=1, without_limits=True)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +18,15 @@ from models.precision import Precision
 from models.prediction import PredictGroup, Prediction, PredictRow
 from models.scenario import Deployment, EngineChoice, InlineModel
 from models.workload import Arrival, Workload
-from planner.bands import error_band_frac, evidence_level
+from planner import step_tables
 from planner.closed_loop import ClosedLoop, Loop, aggregated, disaggregated
-from planner.cost_sources.measured_steps import MEASURED_BAND_FRAC, MeasuredStepModel
+from planner.evidence import of_candidate, of_setting, together
 from planner.hand_over import HandOver, prompt_cache_bytes
 from planner.layouts import Layouts
 from planner.served_precision import served_precision
 from planner.setting import Setting, cost_of, holding, resolve_calibration, resolve_model, resolve_site
 from planner.step import StepModel
+from planner.step_tables import StepTables
 
 TAIL = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 TOKEN_SPREAD = {"p50": 1.0, "p95": 1.1, "p99": 1.2}
@@ -42,14 +43,6 @@ class _Key:
     version: str | None
     precision: Precision
     roles: tuple[str, ...]
-
-
-class StepTables(Protocol):
-    """Measured step times for settings; see :mod:`planner.cost_sources.grid_store`."""
-
-    def applied(self, setting: Setting, layouts: Layouts) -> Setting:
-        """The setting with measured steps, where there are any for these layouts."""
-        ...
 
 
 def predict(
@@ -181,11 +174,7 @@ def _disaggregated(setting: Setting, rows: list[PredictRow]) -> ClosedLoop:
 
 def step_model(setting: Setting, groups: list[PredictGroup]) -> StepModel:
     """Prices of the steps of these replicas, one layout a row."""
-    layouts = Layouts.of(*(g.parallelism for g in groups))
-    if setting.steps is not None:
-        made: StepModel = setting.steps(setting, layouts)
-        return made
-    return StepModel(setting=setting, layouts=layouts)
+    return step_tables.step_model(setting, Layouts.of(*(g.parallelism for g in groups)))
 
 
 def loop_of(setting: Setting, rows: list[PredictRow], groups: list[PredictGroup]) -> Loop:
@@ -223,25 +212,8 @@ def _answer(row: PredictRow, setting: Setting, result: ClosedLoop, i: int, evide
 
 
 def _evidence(row: PredictRow, setting: Setting) -> Evidence:
-    """What the row's prediction rests on: measured steps where every group has them, else the fit."""
-    told = "" if setting.steps is None else _measured_words(row, setting)
-    if isinstance(told, tuple):
-        return Evidence(
-            kind="measured", sources=told, error_band_frac=MEASURED_BAND_FRAC, level="measured step times"
-        )
-    level = evidence_level(setting)
-    return Evidence(
-        kind=setting.cost.kind, sources=setting.cost.sources,
-        error_band_frac={m: error_band_frac(setting, m) for m in ("ttft_s", "tpot_s")},
-        level=f"{level}; {told}" if told else level,
-    )  # fmt: skip
-
-
-def _measured_words(row: PredictRow, setting: Setting) -> str | tuple[str, ...]:
-    """Sources where every group of the row is priced by measured steps, else why one is not."""
+    """What the row's prediction rests on: that of its least sure group."""
+    if setting.steps is None:
+        return of_setting(setting)
     model = step_model(setting, list(row.groups))
-    assert isinstance(model, MeasuredStepModel)
-    for i in range(len(row.groups)):
-        if not model.measured[i]:
-            return model.reason(i)
-    return tuple(dict.fromkeys(s for i in range(len(row.groups)) for s in model.sources(i)))
+    return together([of_candidate(model, i) for i in range(len(row.groups))])

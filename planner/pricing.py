@@ -13,7 +13,7 @@ import numpy as np
 from models.cost.base import Array
 from models.scenario import Role
 from models.workload import Slo, SloLimit
-from planner.bands import error_band_frac
+from planner.best_load import best_load
 from planner.colocated import (
     SHARES_FRAC,
     SplitLayouts,
@@ -23,13 +23,16 @@ from planner.colocated import (
     split_rows,
 )
 from planner.encode_point import Encode
+from planner.evidence import upper_frac
 from planner.hand_over import HandOver
 from planner.layouts import Layouts, layout_numbers
 from planner.load_bracket import bracket_load, whole_range
 from planner.operating_point import Aggregated, Decode, Prefill, Replica, State
 from planner.screening import screen
 from planner.setting import Setting
+from planner.stated_rates import StatedDecode, StatedPrefill
 from planner.step import StepModel
+from planner.step_tables import step_model
 from planner.traffic import Traffic
 from planner.unloaded import Unloaded, UnloadedCheck
 
@@ -159,18 +162,20 @@ def price_sent(  # noqa: PLR0913
 ) -> list[RolePricing]:
     """The same for several hand-overs, which share memory and steps."""
     banded = ("ttft_s", "tpot_s", "e2e_s") if confidence == "band" else ()
-    upper = {metric: error_band_frac(setting, metric)[1] for metric in banded}
+    upper = {metric: upper_frac(setting, metric) for metric in banded}
     pool_frac = setting.images.pool_frac if setting.images is not None else 0.0
     limits = limits_of(role, setting.deployment.slo, upper, pool_frac)
     dropped: Counter[str] = Counter()
     rows, budgets = with_budgets(setting, role, layouts, traffic, dropped)
     looked_at = sum(dropped.values()) + len(rows)
     one = build_replica(setting, role, rows, traffic, budgets, hand_overs[0])
+    # measured times jitter: bounds from loads that were tried would not hold
+    bounded = needed if setting.steps is None else None
     found = []
     for hand_over in hand_overs:
         check = UnloadedCheck(limits=limits, dropped=Counter(dropped))
         replica = _sending(one, hand_over)
-        priced = _price_rows(replica, role, hand_over, check, needed, isinstance(layouts, SplitLayouts))
+        priced = _price_rows(replica, role, hand_over, check, bounded, isinstance(layouts, SplitLayouts))
         found.append(
             RolePricing(priced=priced, looked_at=looked_at, dropped=check.dropped, unloaded=check.found)
         )
@@ -181,7 +186,7 @@ def price_offered(replica: Replica, role: Role, hand_over: HandOver | None, conf
     """Highest sustained load of all rows of a replica that hold the SLO, none dropped for another."""
     setting = replica.model.setting
     banded = ("ttft_s", "tpot_s", "e2e_s") if confidence == "band" else ()
-    upper = {metric: error_band_frac(setting, metric)[1] for metric in banded}
+    upper = {metric: upper_frac(setting, metric) for metric in banded}
     check = UnloadedCheck(limits=limits_of(role, setting.deployment.slo, upper), dropped=Counter())
     looked_at = len(replica.model.layouts)
     priced = _price_rows(replica, role, hand_over, check, None, every=True)
@@ -231,18 +236,24 @@ def _price_rows(  # noqa: PLR0913
     # a rough bracket tells the best token budget of a layout; only that one is worth a fine load
     whole = whole_range(replica, low, high, above, check.limits)
     rough = bracket_load(replica, whole, check.limits, ROUGH_STEPS * more)
-    rate = replica.state(np.exp(rough.floor)).rate_per_s
+    rate = replica.state(_best(replica, role, np.exp(rough.floor))).rate_per_s
     best = np.arange(len(rate))
     if not every:
         best = _best_budget(replica.model.layouts, rate, replica.batched_tokens)
     check.dropped["worse_sm_share" if role == "colocated" else "worse_batch_limits"] += len(rate) - len(best)
     replica = replica.take(best)
-    load = np.exp(bracket_load(replica, rough.take(best), check.limits, FINE_STEPS * more).floor)
+    fine = bracket_load(replica, rough.take(best), check.limits, FINE_STEPS * more)
+    load = _best(replica, role, np.exp(fine.floor))
     return Priced(
         setting=replica.model.setting, role=role, hand_over=hand_over, replica=replica,
         layouts=replica.model.layouts, batched_tokens=replica.batched_tokens, load=load,
         state=replica.state(load), source=source[best],
     )  # fmt: skip
+
+
+def _best(replica: Replica, role: Role, highest: Array) -> Array:
+    """The load of the highest rate; prefill and encode replicas are loaded by time, not by sequences."""
+    return highest if role in ("prefill", "encode") else best_load(replica, highest)
 
 
 def build_replica(  # noqa: PLR0913
@@ -256,17 +267,23 @@ def build_replica(  # noqa: PLR0913
     """Behaviour of a role over these layouts."""
     if isinstance(layouts, SplitLayouts):
         return colocated(setting, layouts, traffic, budgets)
-    model = StepModel(setting=setting, layouts=layouts)
-    if role == "prefill":
-        assert hand_over is not None
-        seconds = hand_over.seconds(layouts, setting.spec)
-        return Prefill(model=model, traffic=traffic, batched_tokens=budgets, transfer_s=seconds)
     if role == "encode":
         assert hand_over is not None
         seconds = hand_over.split_seconds(layouts.dp)
-        return Encode(model=model, traffic=traffic, batched_tokens=budgets, transfer_s=seconds)
-    kind = Aggregated if role == "aggregated" else Decode
-    return kind(model=model, traffic=traffic, batched_tokens=budgets)
+        own = StepModel(setting=setting, layouts=layouts)
+        return Encode(model=own, traffic=traffic, batched_tokens=budgets, transfer_s=seconds)
+    if role == "aggregated":
+        model = step_model(setting, layouts)
+        return Aggregated(model=model, traffic=traffic, batched_tokens=budgets)
+    stated = setting.rate_factors is not None
+    model = step_model(setting, layouts, host=not stated)
+    if role == "prefill":
+        assert hand_over is not None
+        first = StatedPrefill if stated else Prefill
+        seconds = hand_over.seconds(layouts, setting.spec)
+        return first(model=model, traffic=traffic, batched_tokens=budgets, transfer_s=seconds)
+    later = StatedDecode if stated else Decode
+    return later(model=model, traffic=traffic, batched_tokens=budgets)
 
 
 def load_range(role: Role, layouts: Layouts) -> tuple[Array, Array]:

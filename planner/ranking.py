@@ -16,15 +16,16 @@ from models.plan import (
 )
 from models.scenario import WHOLE_ROLES, Scenario
 from planner.assignments import assignments_of
-from planner.bands import error_band_frac, evidence_kind, evidence_level, evidence_sources
 from planner.candidates import Candidates
 from planner.colocated import sm_share
 from planner.day import Day
+from planner.evidence import band_frac, of_candidate, together
 from planner.explanation import explain
 from planner.fleet_program import Translated
 from planner.group_run import METRICS, GroupRun, run_groups, statistic_name
 from planner.operation import Operation, cost_of, operation_of, placed, told_periods
 from planner.setting import Site
+from planner.stated_rates import STATED_ROLES
 from planner.streams import Stream, streams_of
 from planner.traffic import traffic_of
 from planner.why_not import why_not
@@ -264,11 +265,11 @@ def _verdict(stream: Stream, predicted: Predicted, runs: list[GroupRun]) -> SloV
     """Met when the whole error band meets, near miss when only the point does or misses narrowly."""
     margins: dict[str, float] = {}
     worst = 0
-    mine = [r.priced.setting for r in runs if r.priced.setting.deployment_index == stream.deployment_index]
+    mine = [r for r in runs if r.priced.setting.deployment_index == stream.deployment_index]
     for metric, limit in stream.deployment.slo.limits().items():
         value = getattr(predicted, metric)[statistic_name(limit.percentile)]
         margins[metric] = (limit.limit_s - value) / limit.limit_s
-        if value * max(error_band_frac(s, metric)[1] for s in mine) <= limit.limit_s:
+        if value * max(band_frac(r.priced.replica.model, r.row, metric)[1] for r in mine) <= limit.limit_s:
             level = 0
         else:
             level = 1 if margins[metric] > -NEAR_MISS_FRAC else 2
@@ -278,12 +279,8 @@ def _verdict(stream: Stream, predicted: Predicted, runs: list[GroupRun]) -> SloV
 
 
 def _evidence(runs: list[GroupRun]) -> Evidence:
-    settings = [r.priced.setting for r in runs]
-    bands = {m: [error_band_frac(s, m) for s in settings] for m in ("ttft_s", "tpot_s")}
-    return Evidence(
-        kind=evidence_kind(settings),
-        sources=evidence_sources(settings),
-        # a plan is as sure as its least sure group
-        error_band_frac={m: (min(b[0] for b in x), max(b[1] for b in x)) for m, x in bands.items()},
-        level="; ".join(dict.fromkeys(evidence_level(s) for s in settings)),
-    )
+    """What the plan rests on, the factors that were stated included."""
+    found = together([of_candidate(r.priced.replica.model, r.row) for r in runs])
+    stated = (r.priced.setting.rate_factors for r in runs if r.priced.role in STATED_ROLES)
+    words = dict.fromkeys(factors.words() for factors in stated if factors is not None)
+    return replace(found, sources=(*found.sources, *words))

@@ -16,6 +16,7 @@ from models.errors import InvalidInput
 from models.hardware import Device
 from models.precision import Precision
 from models.price_book import PriceBook
+from models.rate_factors import RateFactors
 from models.scenario import Deployment, EngineChoice, InlineModel, Scenario
 from planner.image_work import ImageWork, images_of
 from planner.importers import hf_config
@@ -71,6 +72,7 @@ class Setting:
     ``calibration`` is the user's, where it holds for this device and engine; ``cost`` then carries it.
     ``steps`` makes the step model of some layouts where measured step times are at hand; None: our own.
     ``images`` is what requests with images make a replica do; None: text only.
+    ``rate_factors`` stand in place of our queue where the scenario states them.
     """
 
     deployment_index: int
@@ -85,6 +87,7 @@ class Setting:
     calibration: Calibration | None = None
     steps: Callable[..., Any] | None = None
     images: ImageWork | None = None
+    rate_factors: RateFactors | None = None
 
 
 def resolve_model(deployment: Deployment, pointer: str) -> ModelSpec:
@@ -209,6 +212,7 @@ def settings(scenario: Scenario) -> tuple[list[Site], list[ModelSpec], list[Sett
             cost=cost_of(site.device, deployment.engine, engine.version, own),
             calibration=own,
             images=images[m],
+            rate_factors=scenario.options.rate_factors,
         )
         for m, (deployment, spec) in enumerate(zip(scenario.deployments, specs, strict=True))
         for engine in (catalog.engine(deployment.engine.name),)

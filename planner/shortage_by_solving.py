@@ -17,11 +17,12 @@ def explain_by_solving(scenario: Scenario, candidates: Candidates, feasible: Fea
     """Periods that no plan serves, the failure that none stands, and relaxations of the whole question."""
     binding: list[str] = []
     try:
-        alone = [p.name for t, p in enumerate(scenario.periods) if not feasible(at_period(scenario, t))]
-        binding = [f"period {name}: its traffic alone exceeds what the cluster holds" for name in alone]
+        alone = [p.name for t, p in enumerate(scenario.periods) if not _fits(scenario, t, feasible)]
+        failure = scenario.reserve.failure
+        room = "the cluster holds" if failure is None else f"any lost {failure} leaves"
+        binding = [f"period {name}: its traffic alone exceeds what {room}" for name in alone]
         if scenario.periods and not alone:
             binding = ["every period fits alone: what starts finds no free devices beside what still serves"]
-        failure = scenario.reserve.failure
         if failure is not None and feasible(replace(scenario, reserve=Reserve())):
             binding.append(f"reserve.failure: what any lost {failure} leaves does not serve all traffic")
     except OutOfTime:
@@ -30,6 +31,12 @@ def explain_by_solving(scenario: Scenario, candidates: Candidates, feasible: Fea
     for m in range(len(scenario.deployments)):
         relaxations += in_time(slo_relaxations(scenario, m, candidates, feasible))
     return Infeasibility(binding=tuple(binding), relaxations=tuple(relaxations))
+
+
+def _fits(scenario: Scenario, period: int, feasible: Feasible) -> bool:
+    """Whether one period fits alone; one in which every deployment is silent asks for nothing."""
+    steady = at_period(scenario, period)
+    return not steady.deployments or feasible(steady)
 
 
 def at_period(scenario: Scenario, period: int) -> Scenario:

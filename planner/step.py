@@ -50,6 +50,14 @@ class StepCost:
         """
         return self.parts()
 
+    def scaled(self, frac: float) -> "StepCost":
+        """The same step, ``frac`` times as long in all its parts."""
+        return StepCost(
+            bottleneck_s=frac * self.bottleneck_s,
+            travel_s=frac * self.travel_s,
+            parts=lambda: {name: frac * seconds for name, seconds in self.parts_s.items()},
+        )
+
     def take(self, rows: Array) -> "StepCost":
         """The chosen candidates."""
         return StepCost(
@@ -93,6 +101,11 @@ class StepModel:
         fewer = replace(self, layouts=self.layouts.take(rows))
         fewer.__dict__["_cuts"] = self._cuts
         return fewer
+
+    @property
+    def measured_sequences(self) -> tuple[float, ...]:
+        """Sequences of a micro-batch whose decode steps were measured; none in our own model."""
+        return ()
 
     @cached_property
     def _cuts(self) -> dict[int, tuple[tuple[int, ...], Array]]:

@@ -21,6 +21,8 @@ def why_not(
 
 def _uniform(scenario: Scenario, sites: list[Site], translated: Translated, best: float) -> list[str]:
     """Replicas of one configuration of a whole role only, where goodput of one model on one pool is asked."""
+    if scenario.periods or scenario.reserve.failure is not None:
+        return []  # what they reach then is no plain multiplication
     if scenario.objectives[0] != "max_goodput" or len(scenario.deployments) != 1 or len(sites) != 1:
         return []
     columns, fleet = translated.columns, translated.fleet

@@ -51,7 +51,7 @@ def undominated(fleet: Fleet, objectives: tuple[Objective, ...], *, k: int = 1) 
     criteria = np.column_stack([uses, *weights, fleet.tie_break, -fleet.rate_per_s, *_class_rates(fleet)])
     room = column_bounds(fleet, capped_by_demand=False)
     usable = room > 0
-    if fleet.reserve is not None and (fleet.reserve.shares.any() or (fleet.reserve.lost > 1.0).any()):
+    if fleet.reserve is not None and (fleet.reserve.shares.any()):
         # A faster column also loses more with its domain: no other column can stand in for it.
         return Dominance(keep=usable, dominator=np.full(fleet.n_columns, -1, dtype=np.int64))
     # A column whose own count is limited cannot stand in for another one.

@@ -33,11 +33,6 @@ class Reserve:
         return (self.size < self.capacity[self.pool_of]) & (self.domains[self.pool_of] > 0)
 
     @property
-    def lost(self) -> Floats:
-        """Replicas of a column that one domain holds where nothing spreads them, at least 1 [columns]."""
-        return np.where(self.shares, 1.0, self.most_lost)
-
-    @property
     def most_lost(self) -> Floats:
         """Replicas of a column that one domain can hold, at least 1 [columns]."""
         return np.maximum(self.capacity[self.pool_of] / self.size, 1.0)

@@ -66,6 +66,8 @@ def frontier(
     # where the traffic that is given cannot be served at all, the other end is to serve nothing
     levels = np.linspace(start, end, points)[1:] if other.solutions else np.linspace(start, end, points)[1:-1]
     for i, level in enumerate(levels.tolist()):
+        if time.perf_counter() > until:
+            break  # points left out are told by their absence, not by plans found in haste
         ranking = solve((first, second), level, len(levels) - i)
         if ranking.solutions:
             found.append(FrontierPoint(values=_pair(ranking), level=level, ranking=ranking))

@@ -169,7 +169,7 @@ def k_best(
     names = [] if duals is None else [(program.row_name(int(i)), duals[i]) for i in np.flatnonzero(duals)]
     solutions = search.ranked(bound)
     return Ranking(
-        status=Status.ERROR if search.failed and not solutions else _overall(solutions, first, gap),
+        status=search.overall(solutions, replace(first, bound=bound)),
         solutions=solutions,
         bound=bound,
         lp_bound=lp_bound,
@@ -305,7 +305,7 @@ class _Search:
     def _late_plan(self, program: Program, v: FleetVariables, found: Result) -> Result:
         """Any plan at all where the time has run out without one; the bound stays that of the search."""
         start = self._large().start(program, v, self.backend)
-        if start is None:
+        if start is None or not self._sustains(program.objective(start)):
             start = self.backend.solve(program, time_limit_s=GRACE_S, gap=GRACE_GAP).x
         if start is None or not np.isfinite(program.objective(start)):
             return found
@@ -344,10 +344,26 @@ class _Search:
 
     def _is_plan(self, held: list[Level], result: Result) -> bool:
         """Whether the first level sustains anything at all."""
-        if held or self.objectives[0].goal is not Goal.MAX_GOODPUT:
+        return bool(held) or self._sustains(result.objective)
+
+    def _sustains(self, value: float) -> bool:
+        """Whether a value of the first objective is more than a goodput of nothing."""
+        if self.objectives[0].goal is not Goal.MAX_GOODPUT:
             return True
         worth = 1.0 if self.objectives[0].as_share else self.fleet.offered_per_s
-        return result.objective > SMALLEST_GOODPUT_FRAC * worth
+        return value > SMALLEST_GOODPUT_FRAC * worth
+
+    def overall(self, solutions: tuple[RankedSolution, ...], first: Result) -> Status:
+        """Status of the whole answer: that of its best plan; infeasible only where the bound says so."""
+        if solutions:
+            done = solutions[0].gap <= max(self.gap, LEVEL_ROUNDING)
+            return Status.OPTIMAL if done else Status.FEASIBLE
+        if self.failed:
+            return Status.ERROR
+        if first.x is None:
+            return first.status
+        open_ = np.isnan(first.bound) or self._sustains(first.bound)
+        return Status.TIME_LIMIT if open_ else Status.INFEASIBLE
 
     def _give_up(self, result: Result) -> None:
         """No plan came: change the form of the cut, or stop."""
@@ -444,10 +460,3 @@ def _tighter(sense: Sense, one: float, other: float) -> float:
     if not known:
         return float("nan")
     return min(known) if sense is Sense.MAX else max(known)
-
-
-def _overall(solutions: tuple[RankedSolution, ...], first: Result, gap: float) -> Status:
-    """Status of the whole answer: that of its best plan."""
-    if not solutions:
-        return first.status if first.x is None else Status.INFEASIBLE
-    return Status.OPTIMAL if solutions[0].gap <= max(gap, LEVEL_ROUNDING) else Status.FEASIBLE

@@ -1,12 +1,11 @@
 r"""What is served survives the loss of any one failure domain (N-1): a device, a node, a rack.
 
 Sets        k in K              failures that take one replica: a pool g and a supply s, with the columns C_k
-                                on both whose replicas share no domain with others
+                                on both whose replicas share no domain with others: they fill whole ones, or
+                                the number of domains is open and every replica gets its own
             j in J_k, W_k       demands that pass s, and all their channels
-            l in L_k            levels of loss: the different values of rate_c lost_c over C_k, and 0
-Parameters  lost_c              replicas of column c that one domain takes with it: 1, or as many as it holds
-                                where the number of domains is open
-            ub_c, rate_c        bound on its count, requests one replica sustains [1/s]
+            l in L_k            levels of loss: the different values of rate_c over C_k, and 0
+Parameters  ub_c, rate_c        bound on its count, requests one replica sustains [1/s]
             v_kl                requests lost at level l [1/s]; l(c) is the level of column c
             M_k                 largest sum of rate_c x_c over C_k [1/s]
 Variables   x_c, f_j            of the program this is added to
@@ -64,7 +63,7 @@ def _left(  # noqa: PLR0913
     assert fleet.reserve is not None
     members = np.flatnonzero(mine)
     rate = fleet.rate_per_s[members]
-    lost, level = np.unique(rate * fleet.reserve.lost[members], return_inverse=True)
+    lost, level = np.unique(rate, return_inverse=True)
     largest, whole = float(lost[-1]), float(rate @ bounds[members])
     # the first level is that of no loss: nothing is in use
     top = m.columns(f"top[{name}]", np.zeros(len(lost) + 1), 1.0, integer=True)

@@ -47,14 +47,27 @@ def command(  # noqa: PLR0913
         Path | None,
         typer.Option(help="Also write the program as LP, or MPS by its name (one scenario)."),
     ] = None,
+    step_grids: Annotated[
+        Path | None,
+        typer.Option(
+            "--step-grids",
+            metavar="DIR",
+            help="Measured step times; missing ones are sampled where aiconfigurator-core is installed.",
+        ),
+    ] = None,
+    rate_factors: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Stated rate factors instead of options.rate_factors, by name."),
+    ] = None,
 ) -> ExitCode:
     """Solve scenarios and print ranked plans; all are tried, the gravest outcome is the exit code."""
     from api.render.progress import progress_bar
 
     asked = {"certificate_path": certificate, "lp_path": write_lp}
-    extra = {name: path for name, path in asked.items() if path is not None}
-    _check_names(scenarios, out, extra)
-    changes = _changes(top, calibration, why=why)
+    asked_paths = {name: path for name, path in asked.items() if path is not None}
+    _check_names(scenarios, out, asked_paths)
+    changes = _changes(top, calibration, rate_factors, why=why)
+    extra = {**asked_paths, **_step_tables(step_grids)}
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     codes = []
@@ -82,9 +95,20 @@ def solve_file(name: str, changes: "Changes", report: "Report", extra: dict[str,
     return pipeline.plan(scenario, on_progress=report, **extra)
 
 
-def _changes(top: int | None, calibration: str | None, *, why: bool) -> "Changes":
+def _step_tables(directory: Path | None) -> dict[str, Any]:
+    """The measured step times of a directory, where one is given; every scenario of one call shares them."""
+    if directory is None:
+        return {}
+    from planner.cost_sources.grid_store import GridStore
+
+    return {"steps": GridStore(directory)}
+
+
+def _changes(top: int | None, calibration: str | None, rate_factors: str | None, *, why: bool) -> "Changes":
     """What the options replace in every scenario; a calibration is read before anything is solved."""
     from dataclasses import replace
+
+    from models.rate_factors import named_factors
 
     changes: Changes = []
     if top is not None:
@@ -94,6 +118,9 @@ def _changes(top: int | None, calibration: str | None, *, why: bool) -> "Changes
     if calibration is not None:
         read = read_calibration(calibration)
         changes.append(lambda s: replace(s, calibration=read))
+    if rate_factors is not None:
+        factors = named_factors(rate_factors)
+        changes.append(lambda s: replace(s, options=replace(s.options, rate_factors=factors)))
     return changes
 
 

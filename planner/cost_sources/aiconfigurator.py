@@ -16,15 +16,23 @@ from planner.cost_sources.step_grid import GridAxes
 from planner.layouts import Layouts
 from planner.setting import Setting
 
+
+def _doublings(first: int, last: int, parts: int = 2) -> tuple[float, ...]:
+    """Powers of two, each interval between them in equal parts."""
+    knots = (2.0**i * (1.0 + part / parts) for i in range(first, last) for part in range(parts))
+    return (*knots, 2.0**last)
+
+
 AXES = GridAxes(
-    decode_sequences=tuple(2.0**i for i in range(11)),
-    decode_context_tokens=(1.0, 64.0, *(2.0**i for i in range(8, 18))),
+    decode_sequences=(1.0, *_doublings(1, 10)),
+    decode_context_tokens=(1.0, 64.0, *_doublings(8, 17, parts=4)),
     prompts=(1.0, 2.0, 4.0, 8.0, 16.0),
-    prompt_tokens=(1.0, *(2.0**i for i in range(4, 16))),
-    chunk_tokens=(1.0, 16.0, *(2.0**i for i in range(6, 16, 1))),
-    prior_tokens=(1.0, 256.0, *(2.0**i for i in range(10, 18))),
+    prompt_tokens=(1.0, *_doublings(4, 15)),
+    chunk_tokens=(1.0, 16.0, *_doublings(6, 15)),
+    prior_tokens=(1.0, 256.0, *_doublings(10, 17)),
 )
-"""Knots a factor two apart where kernels change, up to what the package's tables were collected for."""
+"""Up to what the package's tables were collected for. Kernels work in tiles: a step of 129 sequences may
+take as long as one of 192, which knots a factor two apart would smooth away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

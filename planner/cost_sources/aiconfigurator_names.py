@@ -23,6 +23,8 @@ GEMM = {
     "bf16": "bfloat16", "fp8": "fp8", "fp8_block": "fp8_block", "int8": "sq", "int4": "int4_wo",
     "nvfp4": "nvfp4",
 }  # fmt: skip
+STATIC = ("trtllm",)
+"""Engines whose per-tensor fp8 checkpoints bring the scales of activations: none are worked out per step."""
 EXPERTS = {
     "bf16": ("bfloat16",), "fp8": ("fp8", "fp8_block"), "fp8_block": ("fp8_block",), "int4": ("int4_wo",),
     "nvfp4": ("nvfp4",), "mxfp4": ("w4a8_mxfp4_mxfp8", "w4a16_mxfp4"),
@@ -45,6 +47,7 @@ def formats_of(setting: Setting) -> list[dict[str, str | None]] | str:
     """
     precision, moe = setting.precision, setting.spec.is_moe
     gemm, experts = GEMM.get(precision.weights), EXPERTS.get(precision.experts, ())
+    static = precision.weights == "fp8" and setting.engine.name in STATIC
     if gemm is None:
         return f"products with weights in {precision.weights} were not measured"
     if moe and not experts:
@@ -54,7 +57,8 @@ def formats_of(setting: Setting) -> list[dict[str, str | None]] | str:
         experts = tuple(dict.fromkeys(WIDENED.get(e, e) for e in experts))
     narrow = precision.cache == "fp8" and precision.weights != "bf16" and setting.engine.name != "vllm"
     return [
-        {"gemm": gemm, "experts": expert, "cache": CACHE[precision.cache], "attention": attention}
+        {"gemm": product, "experts": expert, "cache": CACHE[precision.cache], "attention": attention}
+        for product in (("fp8_static", gemm) if static else (gemm,))
         for expert in (experts if moe else (None,))
         for attention in (("fp8", "bfloat16") if narrow else ("bfloat16",))
     ]

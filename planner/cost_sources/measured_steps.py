@@ -1,7 +1,7 @@
 """Step times from sampled grids where one covers a layout, from our own model elsewhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -68,10 +68,22 @@ class MeasuredStepModel(StepModel):
     host: bool = True
     absent: str = NO_GRID
 
+    def take(self, rows: Array) -> "MeasuredStepModel":
+        """The chosen layouts; where grids hold them is not looked up again."""
+        fewer = super().take(rows)
+        assert isinstance(fewer, MeasuredStepModel)
+        fewer.__dict__["_found"] = tuple(found[rows] for found in self._found)
+        return fewer
+
     @cached_property
     def chosen(self) -> Array:
         """Index into ``grids`` of the one that prices each candidate; -1 where none does."""
         return self._found[0]
+
+    @property
+    def measured_sequences(self) -> tuple[float, ...]:
+        """Sequences of a micro-batch whose decode steps were measured, in any of the grids."""
+        return tuple(sorted({b for share in self._shares for b in share.tables.decode.first.tolist()}))
 
     @property
     def measured(self) -> Array:
@@ -94,7 +106,8 @@ class MeasuredStepModel(StepModel):
         if self.chosen[row] < 0:
             return self.setting.cost.sources
         grid = self.grids[int(self.chosen[row])]
-        own = self.setting.cost.sources if self.host else ()
+        # host time and the hops of a pipeline that was not timed are our own model's
+        own = self.setting.cost.sources if self.host or self._found[2][row] else ()
         return (f"{grid.source}, tables {grid.origin.system} {grid.origin.backend} "
                 f"{grid.origin.database_version} ({grid.origin.mode})", *own)  # fmt: skip
 
@@ -104,6 +117,9 @@ class MeasuredStepModel(StepModel):
         host_s = self._host(load) if self.host else np.zeros(own.travel_s.shape)
         kernels_s = own.travel_s - host_s
         found_s, outside = self._from_grids(load, kernels_s)
+        staged = self._found[2]
+        if staged.any():
+            found_s = found_s + np.where(staged, own.parts_s["pipeline"], 0.0)
         scale = np.where(kernels_s > 0, found_s / np.where(kernels_s > 0, kernels_s, 1.0), 1.0)
 
         def parts() -> dict[str, Array]:
@@ -140,7 +156,7 @@ class MeasuredStepModel(StepModel):
 
     @cached_property
     def _shares(self) -> list[_Share]:
-        chosen, places = self._found
+        chosen, places, _ = self._found
         return [
             _Share(tables=tables_of(grid), rows=rows, places=places[rows])
             for i, grid in enumerate(self.grids)
@@ -148,18 +164,25 @@ class MeasuredStepModel(StepModel):
         ]
 
     @cached_property
-    def _found(self) -> tuple[Array, Array]:
-        """For every candidate the first grid that holds its layout, and the layout's place in it."""
+    def _found(self) -> tuple[Array, Array, Array]:
+        """For every candidate the first grid that holds its layout, the layout's place in it, and whether it
+        is there without its pipeline.
+        """
         columns = np.stack([np.asarray(getattr(self.layouts, f.name), dtype=int) for f in fields(Layouts)])
         _, first, where = np.unique(columns, axis=1, return_index=True, return_inverse=True)
         chosen, places = np.full(len(first), -1), np.zeros(len(first), dtype=int)
+        staged = np.zeros(len(first), dtype=bool)
         for k, row in enumerate(first):
             layout = self.layouts.parallelism(int(row))
-            for i, grid in enumerate(self.grids):
-                if layout in _places(grid):
-                    chosen[k], places[k] = i, _places(grid)[layout]
+            # of a pipeline that nobody timed, its stages may be known: the kernels of one stage that has all
+            for known in dict.fromkeys((layout, replace(layout, pp=1))):
+                i = next((i for i, grid in enumerate(self.grids) if known in _places(grid)), -1)
+                if i >= 0:
+                    chosen[k], places[k] = i, _places(self.grids[i])[known]
+                    staged[k] = known != layout
                     break
-        return chosen[where.ravel()], places[where.ravel()]
+        where = where.ravel()
+        return chosen[where], places[where], staged[where]
 
 
 def measured_step_model(

@@ -153,6 +153,17 @@ class StepGrid:
     def __hash__(self) -> int:
         return hash((self.model, self.device, self.engine, self.precision, self.origin.database_version))
 
+    @property
+    def known(self) -> tuple[Parallelism, ...]:
+        """Layouts that were asked for, with times or without."""
+        timed = tuple(steps.parallelism for steps in self.layouts)
+        return timed + tuple(missing.parallelism for missing in self.missing)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the times are as the source gave them, without factors."""
+        return all(factor == 1.0 for factor in self.origin.factors.values())
+
     def covers(self, setting: Setting) -> bool:
         """Whether the grid is about this model, device, engine and precision.
 
@@ -164,7 +175,13 @@ class StepGrid:
             and self.device == setting.site.device.id
             and self.engine == setting.engine.name
             and self.precision == resolved(setting.precision)
+            and not altered(setting)
         )
+
+
+def altered(setting: Setting) -> bool:
+    """Whether the pool's devices differ from the catalogue's: run at a power level, or imagined."""
+    return setting.site.power_level is not None or setting.site.pool.device_factors is not None
 
 
 def resolved(precision: Precision) -> Precision:

@@ -107,8 +107,9 @@ def traffic_shares(case: Case) -> Iterator[str]:
             if group.traffic_share < 0:
                 yield differs(f"{plan.id}: group {i}: traffic_share", "at least 0", group.traffic_share)
         for (deployment, role), total in shares.items():
-            # shares are those of the busiest period, in which a role of a day may rest
-            if not close(total, 1.0) and not (plan.periods and total == 0):
+            # shares are those of the busiest period, in which a role of a day may rest, as a spare role does
+            may_rest = plan.periods or case.answer.scenario.reserve
+            if not close(total, 1.0) and not (may_rest and total == 0):
                 yield differs(f"{plan.id}: traffic_share of {deployment} {role}", 1, total)
 
 

@@ -35,6 +35,7 @@ class ScenarioClaims:
     limits: dict[str, float]
     gap: float
     periods: bool
+    reserve: bool
 
     def sha256(self) -> str:
         """Hash the document as it stands: keys sorted, no spaces."""
@@ -45,7 +46,8 @@ class ScenarioClaims:
 def read_scenario(field: Field) -> ScenarioClaims:
     """Read a scenario with its defaults filled in."""
     pools = [_pool(pool) for pool in field.at("cluster", "pools").elements()]
-    limits, periods = field.get("limits"), field.get("periods")
+    limits, periods, reserve = field.get("limits"), field.get("periods"), field.get("reserve")
+    failure = reserve.get("failure") if reserve else None
     caps = {name: limits.get(name) for name in ("usd_per_hour", "watt", "devices")} if limits else {}
     return ScenarioClaims(
         document=field,
@@ -53,6 +55,7 @@ def read_scenario(field: Field) -> ScenarioClaims:
         limits={name: cap.number() for name, cap in caps.items() if cap is not None},
         gap=field.at("options", "gap").number(),
         periods=periods is not None and bool(periods.sequence()),
+        reserve=failure is not None,
     )
 
 

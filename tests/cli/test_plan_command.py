@@ -152,3 +152,29 @@ def test_a_scenario_is_read_from_standard_input(run: Run, asked: list[Any], scen
     result = run("plan", "-", input=scenario_file("piped").read_text())
     assert result.exit_code == 0
     assert asked[0]["scenario"].name == "piped"
+
+
+def test_named_factors_reach_every_scenario(
+    run: Run, asked: list[dict[str, Any]], scenario_file: Write
+) -> None:
+    assert run("plan", scenario_file("one"), "--rate-factors", "aiconfigurator").exit_code == 0
+    assert asked[0]["scenario"].options.rate_factors.prefill_rate_frac == 0.9
+    refused = run("plan", scenario_file("one"), "--rate-factors", "mine")
+    assert refused.exit_code == 2
+    assert "no rate factors are named 'mine'" in refused.stderr
+    assert len(asked) == 1
+
+
+def test_step_grids_are_handed_to_the_search(
+    run: Run, asked: list[dict[str, Any]], scenario_file: Write, tmp_path: Path
+) -> None:
+    assert run("plan", scenario_file("one")).exit_code == 0
+    assert run("plan", scenario_file("one"), "--step-grids", tmp_path / "grids").exit_code == 0
+    assert "steps" not in asked[0]
+    assert asked[1]["steps"].directory == tmp_path / "grids"
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "one.steps.json").write_text("{}")
+    refused = run("plan", scenario_file("one"), "--step-grids", tmp_path / "bad")
+    assert refused.exit_code == 2
+    assert "one.steps.json" in refused.stderr
+    assert len(asked) == 2

@@ -1,10 +1,12 @@
 """What the tests of the measured cost source share."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +53,21 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
         monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
 
     return install
+
+
+@pytest.fixture
+def case_file() -> Callable[[str], Any]:
+    """Read a published case file by name; skip where the reference data is absent."""
+    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
+    data = Path(os.environ.get("SHARDWRIGHT_DATA_DIR") or beside)
+
+    def read(name: str) -> Any:
+        path = data.resolve().parent / "cases" / name
+        if not path.is_file():
+            pytest.skip(f"no case file {name}: set SHARDWRIGHT_DATA_DIR to the reference data directory")
+        return json.loads(path.read_text())
+
+    return read
 
 
 @pytest.fixture(scope="session")

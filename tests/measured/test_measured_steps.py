@@ -8,8 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.parallelism import Parallelism
-from models.scenario import Scenario
-from planner import pipeline, pricing
 from planner.closed_loop import Loop, aggregated
 from planner.cost_sources.measured_steps import NO_GRID, MeasuredStepModel, measured_step_model
 from planner.cost_sources.step_grid import StepGrid
@@ -18,7 +16,6 @@ from planner.setting import Setting
 from planner.step import StepModel
 from planner.step_load import StepLoad, decode_load, prefill_load
 from tests.measured.formulas import close, decode_s, layout_steps, prefill_s
-from tests.planner.scenes import LLAMA_8B, deployment, scenario
 
 ROWS = (
     Parallelism(tp=1), Parallelism(tp=4), Parallelism(tp=2, pp=2), Parallelism(tp=8), Parallelism(tp=1),
@@ -190,18 +187,3 @@ def test_a_closed_loop_runs_on_it(setting: Setting, grid: StepGrid) -> None:
     assert close(found.tpot_s[~HELD], plain.tpot_s[~HELD])
     assert (found.tpot_s[HELD] > plain.tpot_s[HELD]).all()  # the formulas are slow
     assert (found.fits == plain.fits).all()
-
-
-def test_a_plan_can_rest_on_it(setting: Setting, grid: StepGrid, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slow measurements of the only layout that fits the pool lower the goodput by as much."""
-    asked: Scenario = scenario(
-        deployment(model=LLAMA_8B, engine={"name": "trtllm"}),
-        pools=[{"name": "h100", "device": "h100-sxm", "nodes": 1, "devices_per_node": 1}],
-        options={"roles": ["aggregated"]},
-    )
-    before = pipeline.plan(asked).plans[0].objective_value
-    monkeypatch.setattr(
-        pricing, "StepModel", lambda *, setting, layouts: measured_step_model(setting, layouts, (grid,))
-    )
-    after = pipeline.plan(asked).plans[0].objective_value
-    assert 0.0 < after < before

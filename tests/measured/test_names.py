@@ -30,11 +30,18 @@ def test_a_dense_model_has_no_expert_mode(setting: Setting) -> None:
 
 
 def test_attention_follows_the_cache_where_the_weights_are_quantised(setting: Setting) -> None:
-    assert [m["attention"] for m in modes(setting, weights="fp8", kv="fp8")] == ["fp8", "bfloat16"]
-    assert [m["attention"] for m in modes(setting, weights="fp8")] == ["bfloat16"]
+    assert [m["attention"] for m in modes(setting, weights="fp8_block", kv="fp8")] == ["fp8", "bfloat16"]
+    assert {m["attention"] for m in modes(setting, weights="fp8")} == {"bfloat16"}
     assert [m["attention"] for m in modes(setting, weights="bf16", kv="fp8")] == ["bfloat16"]
     vllm = setting_of(setting.spec.id, engine="vllm")
     assert [m["attention"] for m in modes(vllm, weights="fp8", kv="fp8")] == ["bfloat16"]
+
+
+def test_scales_of_activations_come_with_the_checkpoint_under_one_engine(setting: Setting) -> None:
+    vllm = setting_of(setting.spec.id, engine="vllm")
+    assert [m["gemm"] for m in modes(setting, weights="fp8")] == ["fp8_static", "fp8"]
+    assert [m["gemm"] for m in modes(vllm, weights="fp8")] == ["fp8"]
+    assert [m["gemm"] for m in modes(setting, weights="fp8_block")] == ["fp8_block"]
 
 
 def test_four_bit_formats_are_widened_where_the_device_has_none() -> None:

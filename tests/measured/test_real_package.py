@@ -1,21 +1,28 @@
 """Against the real package, where one is installed."""
 
 import subprocess
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
+from models import codec
 from models.parallelism import Parallelism
 from models.precision import Precision
+from models.rate_factors import RATE_FACTORS
+from models.scenario import Scenario
+from planner import pipeline
 from planner.cost_sources.aiconfigurator import Sampling, sample_grid
 from planner.cost_sources.grid_load import tables_of
+from planner.cost_sources.grid_store import GridStore
 from planner.cost_sources.measured_steps import measured_step_model
 from planner.cost_sources.step_grid import GridAxes, StepGrid
 from planner.layouts import Layouts
 from planner.setting import Setting
 from planner.step import StepModel
 from planner.step_load import decode_load, prefill_load
-from tests.planner.scenes import QWEN_MOE, setting_of
+from tests.planner.scenes import QWEN_MOE, deployment, pool, scenario, setting_of
 
 pytestmark = pytest.mark.measured
 QWEN_32B = "Qwen/Qwen3-32B"
@@ -117,3 +124,59 @@ def test_the_version_is_the_one_the_adapter_was_written_for(real_python: str) ->
     if done.returncode != 0:
         pytest.skip("installed under its later name")
     assert done.stdout.startswith("0.12.")
+
+
+CASES: dict[str, tuple[str, str, str, float, tuple[float, float]]] = {
+    "q32": ("Qwen/Qwen3-32B-FP8", "h200-sxm", "fp8_block", 0.0, (0.6, 0.03)),
+    "q32t": ("Qwen/Qwen3-32B-FP8", "h200-sxm", "fp8_block", 0.125, (0.3, 0.01)),
+    "l70": ("meta-llama/Meta-Llama-3.1-70B", "h100-sxm", "fp8", 0.0, (1.0, 0.03)),
+}
+"""Settings of cases/worker_mix.json: model, device, weights, cached share of prompts, TTFT and TPOT [s]."""
+
+READ_FRAC = 0.002
+"""Times read between the knots of a grid are a little above the package's own."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, real_python: str) -> GridStore:
+    how = Sampling(python=real_python)
+    return GridStore(
+        tmp_path_factory.mktemp("grids"), sampler=lambda s, layouts: sample_grid(s, layouts, how)
+    )
+
+
+def asked(case: str, devices: int, *, rate: float = 1.0, ttft_s: float | None = None) -> Scenario:
+    """The case's question on its planner's terms."""
+    model, device, weights, cached, (first_s, token_s) = CASES[case]
+    workload = {
+        "arrival": {"rate_per_s": rate, "cv": 0.0}, "input_tokens": 4000, "output_tokens": 500,
+        "prefix_hit_frac": cached,
+    }  # fmt: skip
+    limits = {"ttft_s": ttft_s or first_s, "tpot_s": token_s}
+    served = deployment(
+        model=model, engine={"name": "trtllm"}, precisions=[{"weights": weights, "kv": "fp8"}],
+        workload=workload, slo={m: {"limit_s": s, "percentile": "mean"} for m, s in limits.items()},
+    )  # fmt: skip
+    return scenario(
+        served, pools=[pool(device=device, nodes=4, each=8)], limits={"devices": devices},
+        objective="max_goodput" if rate == 1.0 else "min_devices",
+        options={"top_k": 1, "rate_factors": codec.to_plain(RATE_FACTORS["aiconfigurator"])},
+    )  # fmt: skip
+
+
+@pytest.mark.shared_data
+def test_plans_are_no_worse_than_the_best_of_the_planner_s_own_workers(
+    case_file: Callable[[str], Any], store: GridStore
+) -> None:
+    for instance in case_file("worker_mix.json")["instances"]:
+        case = instance["name"].rsplit("-", 1)[0]
+        plan = pipeline.plan(asked(case, instance["devices"]), steps=store).plans[0]
+        assert plan.evidence.kind == "measured", instance["name"]
+        least = instance["expected"]["optimum_request_per_s"] * (1.0 - READ_FRAC)
+        assert plan.objective_value >= least, instance["name"]
+
+
+def test_fifty_requests_a_second_need_as_many_devices_as_of_its_workers(store: GridStore) -> None:
+    answer = pipeline.plan(asked("q32", 32, rate=50.0, ttft_s=2.0), steps=store)
+    assert answer.status == "optimal"
+    assert answer.plans[0].devices_used == 26

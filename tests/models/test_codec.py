@@ -55,7 +55,7 @@ def test_defaults_are_filled_in_and_survive_a_round_trip() -> None:
     plain = codec.to_plain(read)
     assert plain["options"] == {
         "roles": None, "top_k": 5, "time_limit_s": 30.0, "gap": 1e-4, "seed": 0, "verify": "none",
-        "slo_confidence": "point", "sensitivity": False,
+        "slo_confidence": "point", "sensitivity": False, "rate_factors": None,
     }  # fmt: skip
     assert plain["objective"] == "max_goodput"
     assert plain["deployments"][0]["workload"]["arrival"]["cv"] == 1.0

@@ -17,11 +17,12 @@ from models.plan import Plan
 from models.precision import Precision
 from models.prediction import PredictRow
 from planner import calibration_file, pipeline, predict
-from planner.bands import error_band_frac, evidence_kind, evidence_level
+from planner.bands import error_band_frac, evidence_level
 from planner.calibrate import calibrate
 from planner.calibration import design, measured_rows, robust_fit, user_bands, user_fit, user_rows
 from planner.calibration.measured_rows import MeasuredRow
 from planner.calibration.told import Told, canonical
+from planner.evidence import of_setting, together
 from planner.setting import settings
 from tests.planner import scenes
 
@@ -236,8 +237,10 @@ def test_the_band_leaves_the_shipped_one_as_points_come_in() -> None:
 
 def test_the_least_sure_setting_names_the_kind_of_evidence() -> None:
     own, plain = predict.setting_of(row(LOADS[0]), calibration()), predict.setting_of(row(LOADS[0]))
-    assert evidence_kind([own, own]) == "calibrated"
-    assert evidence_kind([own, plain]) == "fitted"
+    sure, less = of_setting(own), of_setting(plain)
+    assert together([sure, sure]).kind == "calibrated"
+    assert together([sure, less]).kind == "fitted"
+    assert set(together([sure, less]).sources) == {*sure.sources, *less.sources}
 
 
 def best(own: Calibration | None, **more: Any) -> Plan:

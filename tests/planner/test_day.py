@@ -127,3 +127,50 @@ def test_bad_periods_name_the_field(periods: object, pointer: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         scenario(periods=periods)
     assert pointer in [f.pointer for f in caught.value.faults]
+
+
+def test_the_best_goodput_of_a_day_says_what_is_full() -> None:
+    answer, plan = first(
+        scenario(
+            pools=[pool(nodes=1, each=2)],
+            options={"top_k": 1, "roles": ["aggregated"]},
+            periods=[{"name": "day", "hours": 10}, {"name": "night", "hours": 14, "rate_scale": 0.2}],
+        )
+    )
+    assert answer.objective.name == "max_goodput"
+    assert "pool h100: all 2 devices are used" in plan.explanation.binding
+    assert not any(word.startswith("only ") for word in plan.explanation.why_not)
+
+
+def test_devices_of_different_hours_are_not_counted_together() -> None:
+    """Two models that never run at the same time share the devices: the pool is never full."""
+    _, plan = first(
+        scenario(
+            deployment("a", rate=1.0, tokens=(500, 50)),
+            deployment("b", rate=1.0, tokens=(500, 50)),
+            pools=[pool(nodes=1, each=2)],
+            objective="min_devices",
+            options={"top_k": 1, "roles": ["aggregated"]},
+            periods=[
+                {"name": "day", "rate_scale": {"b": 0.0}},
+                {"name": "gap", "rate_scale": 0.0},
+                {"name": "night", "rate_scale": {"a": 0.0}},
+                {"name": "rest", "rate_scale": 0.0},
+            ],
+        )
+    )
+    assert sum(g.replicas for g in plan.groups) == 2
+    assert not any("devices are used" in word for word in plan.explanation.binding)
+
+
+def test_an_hour_without_any_traffic_does_not_stop_the_explanation() -> None:
+    answer = pipeline.plan(
+        scenario(
+            deployment(rate=400.0), pools=[pool(nodes=1, each=1)], objective="min_cost",
+            options={"top_k": 1, "roles": ["aggregated"], "time_limit_s": 5},
+            periods=[{"name": "rush"}, {"name": "silence", "rate_scale": 0.0}],
+        )
+    )  # fmt: skip
+    assert answer.infeasibility is not None
+    assert any("rush" in b for b in answer.infeasibility.binding)
+    assert not any("silence" in b for b in answer.infeasibility.binding)

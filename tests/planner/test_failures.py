@@ -9,6 +9,9 @@ import pytest
 from models.errors import InvalidInput
 from models.scenario import Scenario
 from planner import pipeline
+from planner.placement import Want
+from planner.setting import settings
+from planner.spread_placement import place_spread
 from tests.planner.scenes import LLAMA_8B, best, deployment, pool, scenario
 
 
@@ -65,3 +68,45 @@ def test_a_rack_needs_its_size() -> None:
     half = -best(pipeline.plan(asked("rack", "max_goodput", nodes_per_rack=2)))
     whole = -best(pipeline.plan(asked(None, "max_goodput")))
     assert half == pytest.approx(whole / 2, rel=0.02)
+
+
+def test_as_many_nodes_as_needed_take_no_more_than_a_given_number() -> None:
+    """One replica carries the traffic: two on nodes of their own stand the loss of either."""
+
+    def chat(nodes: int | None) -> Scenario:
+        return scenario(
+            deployment(model=LLAMA_8B, rate=1.0, tokens=(500, 50)), pools=[pool(nodes=nodes, each=3)],
+            objective="min_devices", reserve={"failure": "node"},
+            options={"top_k": 1, "roles": ["aggregated"]},
+        )  # fmt: skip
+
+    plan = pipeline.plan(chat(None)).plans[0]
+    assert plan.objective_value == best(pipeline.plan(chat(2))) == 2
+    assert len({node for p in plan.placement for _, node, _ in p.devices}) == 2
+
+
+def test_replicas_wider_than_a_rack_share_none_with_others() -> None:
+    """Three devices on racks of two: the second replica starts on a rack of its own."""
+    site = settings(scenario(pools=[pool(nodes=8, each=1, nodes_per_rack=2)]))[0][0]
+    wants = [Want(group=0, pool=0, replicas=2, devices=3)]
+    placed = place_spread([site], wants, [2])
+    assert placed is not None
+    racks = [{node // 2 for _, node, _ in devices} for devices in placed.values()]
+    assert racks == [{0, 1}, {2, 3}]
+    assert place_spread([site], [Want(group=0, pool=0, replicas=3, devices=3)], [2]) is None
+
+
+def test_a_replica_stays_inside_a_node_of_its_rack() -> None:
+    """Two nodes of three devices share a rack: pairs of devices lie on one node each."""
+    site = settings(scenario(pools=[pool("p", "l40s", 4, 3, nodes_per_rack=2)]))[0][0]
+    placed = place_spread([site], [Want(group=0, pool=0, replicas=4, devices=2)], [6])
+    assert placed is not None
+    assert all(len({node for _, node, _ in devices}) == 1 for devices in placed.values())
+
+
+def test_a_pool_to_be_sized_has_room_behind_replicas_of_whole_racks() -> None:
+    site = settings(scenario(pools=[pool(nodes=None, each=1)], objective="min_cost"))[0][0]
+    wants = [Want(group=0, pool=0, replicas=1, devices=2), Want(group=1, pool=0, replicas=1, devices=1)]
+    placed = place_spread([site], wants, [2])
+    assert placed is not None
+    assert [node for _, node, _ in placed[1, 0]] == [2]

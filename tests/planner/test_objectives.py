@@ -107,3 +107,10 @@ def test_objectives_survive_the_document() -> None:
     objective = CompoundObjective(weighted={"min_cost": 2.0, "min_power": 0.1})
     whole = replace(asked("min_cost"), objective=objective)
     assert codec.from_plain(Scenario, codec.to_plain(whole)) == whole
+
+
+def test_money_does_not_limit_a_free_pool_of_any_size() -> None:
+    free = pool(nodes=None, price_usd_per_device_hour=0.0)
+    with pytest.raises(InvalidInput) as caught:
+        pipeline.plan(scenario(pools=[free], objective="max_goodput", limits={"usd_per_hour": 5.0}))
+    assert caught.value.faults[0].pointer == "/cluster/pools/0/nodes"

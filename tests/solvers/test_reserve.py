@@ -60,7 +60,7 @@ def survived(fleet: Fleet, x: np.ndarray) -> float | None:
         mine = (reserve.pool_of == pool) & (fleet.supply_of == supply) & (x > 0) & ~reserve.shares
         if mine.any():
             alone = float((fleet.rate_per_s * x * mine).sum())
-            lost = min(float((fleet.rate_per_s * reserve.lost)[mine].max()), alone)
+            lost = min(float(fleet.rate_per_s[mine].max()), alone)
             left = by.copy()
             left[pool, supply] -= lost
             least = min(least, served(left.sum(axis=0)))
