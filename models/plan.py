@@ -66,6 +66,7 @@ class Group:
     """Equal replicas of one configuration.
 
     ``language_only``: no image encoder is loaded, an encode group of the deployment feeds it.
+    ``class_request_per_s``: requests of each class that it carries, where classes of traffic share replicas.
     """
 
     __pydantic_config__: ClassVar[Any] = WIRE
@@ -84,6 +85,7 @@ class Group:
     power_level: str | None = None
     sm_share_frac: SmShare | None = None
     language_only: bool = False
+    class_request_per_s: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def role_words(self) -> str:

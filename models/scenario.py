@@ -9,10 +9,11 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from models.calibration import Calibration
 from models.cluster import Cluster
 from models.errors import InvalidInput, NotBuilt
-from models.objective import CompoundObjective, Objective, ObjectiveName, Weights, levels
+from models.objective import GOODPUT, MONEY, CompoundObjective, Objective, ObjectiveName, Weights, levels
 from models.periods import Period, Reserve, Starting
 from models.precision import Precision
 from models.rate_factors import RateFactors
+from models.traffic_class import MOST_CLASSES, TrafficClass, check_classes
 from models.wire import WIRE
 from models.workload import Slo, Workload
 
@@ -56,6 +57,10 @@ class Deployment:
     engine: EngineChoice = EngineChoice()
     workload: Workload
     slo: Slo = Slo()
+    classes: Annotated[tuple[TrafficClass, ...], MaxLen(MOST_CLASSES)] = ()
+
+    def __post_init__(self) -> None:
+        check_classes(self.classes, self.workload, self.slo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +127,27 @@ class Scenario:
             if name in names[:i]:
                 raise InvalidInput(f"two deployments are named {name!r}", pointer=f"/deployments/{i}/name")
         self._check_periods(names)
+        if any(d.classes for d in self.deployments):
+            self._check_classes()
+
+    def _check_classes(self) -> None:
+        """Refuse what is not covered together with classes."""
+        keys = [
+            key for d in self.deployments for key in [f"{d.name}/{c.name}" for c in d.classes] or [d.name]
+        ]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise InvalidInput(f"two kinds of traffic are named {key!r}", pointer="/deployments")
+        covered = {*GOODPUT, *MONEY, "min_devices"}
+        alone = "Maybe one deployment for each class."
+        for name in self.objectives:
+            if name not in covered:
+                hint = f"Maybe one of: {', '.join(sorted(covered))}."
+                raise InvalidInput(f"{name} with classes is not covered", pointer="/objective", hint=hint)
+        if self.periods:
+            raise InvalidInput("periods with classes are not covered", pointer="/periods", hint=alone)
+        if self.reserve.failure is not None:
+            raise InvalidInput("a reserve with classes is not covered", pointer="/reserve", hint=alone)
 
     def _check_periods(self, deployments: list[str]) -> None:
         names = [p.name for p in self.periods]

@@ -27,6 +27,8 @@ class Assignment:
         Replicas in every period; empty for one steady state.
     carried_by_period : tuple of float
         Requests they carry together in every period [1/s].
+    by_stream : tuple of (int, float)
+        Streams that share them, and the requests of each [1/s]; empty where there is one.
     """
 
     plan: int
@@ -37,6 +39,7 @@ class Assignment:
     weight_per_s: float
     by_period: tuple[int, ...] = ()
     carried_by_period: tuple[float, ...] = ()
+    by_stream: tuple[tuple[int, float], ...] = ()
 
 
 def assignments_of(
@@ -48,10 +51,12 @@ def assignments_of(
     if solution.carried_per_s is not None:
         x = np.where(idle_columns(translated.fleet, carried), 0, x)
     if day is None:
+        shared = _shared(solution, translated)
         return [
             Assignment(
                 plan=plan, column=int(c), replicas=int(x[c]), serving=int(x[c]),
                 carried_per_s=float(carried[c]), weight_per_s=float(carried[c]),
+                by_stream=tuple(shared.get(int(c), ())),
             )
             for c in np.flatnonzero(x)
         ]  # fmt: skip
@@ -73,7 +78,24 @@ def _carried(solution: RankedSolution, translated: Translated) -> Array:
     flow = fleet.through().dot(solution.flow_per_s)
     share = np.divide(flow, per_supply, out=np.zeros_like(flow), where=per_supply > 0)
     carried: Array = capacity * share[fleet.supply_of]
+    if fleet.classes is not None and solution.split_per_s is not None:
+        at = fleet.classes.column
+        split = np.bincount(at, weights=solution.split_per_s, minlength=fleet.n_columns)
+        carried = np.where(np.isin(np.arange(fleet.n_columns), at), split, carried)
     return carried
+
+
+def _shared(solution: RankedSolution, translated: Translated) -> dict[int, list[tuple[int, float]]]:
+    """Streams that every shared column carries, with their requests [1/s]."""
+    classes, split = translated.fleet.classes, solution.split_per_s
+    found: dict[int, list[tuple[int, float]]] = {}
+    if classes is None or split is None:
+        return found
+    for c, w, rate_per_s in zip(
+        classes.column.tolist(), classes.demand.tolist(), split.tolist(), strict=True
+    ):
+        found.setdefault(c, []).append((w, rate_per_s))
+    return found
 
 
 def _over_periods(plan: int, column: int, counts: Array, loads: Array, busiest: int) -> Assignment:

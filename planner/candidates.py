@@ -1,20 +1,20 @@
 """Candidates of a scenario: every layout of every setting and role, priced, with the reasons for "no"."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from models.objective import GOODPUT, LATENCY, MONEY
 from models.scenario import Role, Scenario
 from planner.colocated import splits_sms
-from planner.hand_over import HandOver
 from planner.layouts import Layouts, enumerate_layouts
-from planner.pricing import Priced, RolePricing, each_share, lighter_loads, price_sent, token_budgets
+from planner.pricing import Priced, RolePricing, each_share, lighter_loads
+from planner.pricing_tasks import PricingTask, price_task, tasks_of
 from planner.setting import Setting, Site
 from planner.side_by_side import side_by_side
 from planner.step_tables import StepTables, searched
 from planner.traffic import Traffic
 from planner.unloaded import Unloaded
-from planner.variants import Variant, variants_of
+from planner.variants import Variant
 
 SECOND_PROCESS_FROM = 500_000
 """Candidates from which they are priced in two processes."""
@@ -30,8 +30,8 @@ class Candidates:
     looked_at: int = 0
     valid: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    unloaded: dict[tuple[int, Role], list[Unloaded]] = field(default_factory=dict)
-    without: dict[tuple[int, Role], Counter[str]] = field(default_factory=dict)
+    unloaded: dict[tuple[int, Role], list[Unloaded]] = field(default_factory=dict)  # by stream
+    without: dict[tuple[int, Role], Counter[str]] = field(default_factory=dict)  # by deployment
 
 
 def enumerate_candidates(
@@ -49,50 +49,6 @@ def enumerate_candidates(
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Task:
-    """Layouts of one setting with the variants they are priced as."""
-
-    setting: Setting
-    layouts: Layouts
-    traffic: Traffic
-    variants: list[Variant]
-
-    @property
-    def budgets(self) -> int:
-        """Candidates per layout: one for every role, token budget and pool that something is sent to."""
-        return sum(
-            len(token_budgets(v.setting, v.role, self.traffic)) for v in self.variants if v.layouts is None
-        )
-
-
-def _price_task(task: _Task, confidence: str, needed: int | None) -> list[tuple[Variant, RolePricing]]:
-    """Every variant of a setting; what is sent to different pools at one speed costs the same."""
-    found: list[tuple[Variant, RolePricing]] = []
-    for alike in _alike(task.variants):
-        first = alike[0]
-        rows = task.layouts if first.layouts is None else first.layouts
-        if not len(rows):
-            continue
-        speeds = list(dict.fromkeys(_speed(v.hand_over) for v in alike))
-        results = price_sent(first.setting, first.role, rows, task.traffic, speeds, confidence, needed)
-        found += [(v, results[speeds.index(_speed(v.hand_over))]) for v in alike]
-    return found
-
-
-def _alike(variants: list[Variant]) -> list[list[Variant]]:
-    """Variants that differ in their hand-over only, together."""
-    grouped: dict[object, list[Variant]] = {}
-    for variant in variants:
-        grouped.setdefault((variant.role, variant.setting.images), []).append(variant)
-    return list(grouped.values())
-
-
-def _speed(hand_over: HandOver | None) -> HandOver | None:
-    """A hand-over apart from where it leads to."""
-    return replace(hand_over, to_pool=-1) if hand_over else None
-
-
 def price_candidates(
     scenario: Scenario,
     sites: list[Site],
@@ -101,33 +57,29 @@ def price_candidates(
 ) -> Candidates:
     """Highest sustained load of every layout in every role."""
     out, needed = Candidates(), needed_plans(scenario)
-    tasks = [
-        _Task(
-            setting=setting, layouts=layouts, traffic=traffic[setting.deployment_index],
-            variants=variants_of(scenario, sites, setting, traffic[setting.deployment_index]),
-        )
-        for setting, layouts, _, _ in enumerated
-    ]  # fmt: skip
+    each = [tasks_of(scenario, sites, setting, layouts, traffic) for setting, layouts, _, _ in enumerated]
+    tasks = [task for mine in each for task in mine]
 
-    def work(task: _Task) -> list[tuple[Variant, RolePricing]]:
-        return _price_task(task, scenario.options.slo_confidence, needed)
+    def work(task: PricingTask) -> list[tuple[Variant, RolePricing]]:
+        return price_task(task, scenario.options.slo_confidence, needed)
 
     results = side_by_side(
         tasks, work, sizes=[float(task.budgets * len(task.layouts)) for task in tasks],
         shared=[v.setting for task in tasks for v in task.variants], worth=SECOND_PROCESS_FROM,
     )  # fmt: skip
-    for task, (_, _, looked_at, dropped), found in zip(tasks, enumerated, results, strict=True):
-        out.looked_at += looked_at * task.budgets
-        out.dropped.update({rule: n * task.budgets for rule, n in dropped.items()})
-        if "colocated" in (scenario.options.roles or ()) and not splits_sms(task.setting):
+    for mine, (setting, layouts, looked_at, dropped) in zip(each, enumerated, strict=True):
+        budgets = sum(task.budgets for task in mine)
+        out.looked_at += looked_at * budgets
+        out.dropped.update({rule: n * budgets for rule, n in dropped.items()})
+        if "colocated" in (scenario.options.roles or ()) and not splits_sms(setting):
             # asked for by name: said, not passed over
-            refused = Counter({"rule:engine_colocated": len(task.layouts)})
+            refused = Counter({"rule:engine_colocated": len(layouts)})
             out.dropped.update(refused)
-            out.without.setdefault((task.setting.deployment_index, "colocated"), Counter()).update(refused)
-        for variant, result in found:
-            _note(out, variant, result)
-            if result.priced is not None:
-                out.priced.append(replace(result.priced, hand_over=variant.hand_over))
+            out.without.setdefault((setting.deployment_index, "colocated"), Counter()).update(refused)
+    for variant, result in (pair for found in results for pair in found):
+        _note(out, variant, result)
+        if result.priced is not None:
+            out.priced.append(result.priced)
     if any(name in LATENCY for name in scenario.objectives):
         out.priced = [q for p in out.priced for q in each_share(p, scenario.options.slo_confidence)]
         out.priced += [lighter for p in list(out.priced) for lighter in lighter_loads(p, LIGHTER)]
@@ -159,5 +111,6 @@ def _note(out: Candidates, variant: Variant, result: RolePricing) -> None:
     if variant.layouts is not None:
         out.looked_at += result.looked_at
     out.dropped.update({name: n for name, n in result.dropped.items() if n})
-    out.unloaded.setdefault(key, []).append(result.unloaded)
+    for stream, unloaded in result.by_class:
+        out.unloaded.setdefault((stream, variant.role), []).append(unloaded)
     out.without.setdefault(key, Counter()).update(result.dropped)

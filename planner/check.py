@@ -22,6 +22,7 @@ from planner.layouts import Layouts, packing, rules
 from planner.pricing import Priced, price
 from planner.reasons import rule_text, unloaded_reasons
 from planner.setting import Setting, Site, settings
+from planner.streams import refuse_classes
 from planner.traffic import Traffic, traffics
 from planner.variants import (
     ENCODE_DEVICES,
@@ -42,6 +43,7 @@ def check(scenario: Scenario, config: Any) -> dict[str, Any]:
     InvalidInput
         The configuration cannot be read, or names a deployment or pool the scenario lacks.
     """
+    refuse_classes(scenario, "check")
     groups = _groups(config)
     sites, _, found = settings(scenario)
     # which share of the first token an encode pool takes is the planner's to choose: the best one counts
@@ -185,7 +187,7 @@ def _check_group(
     if not failed:
         hand_over = _hand_over(scenario, sites, setting, group, traffic)
         result = price(setting, group.role, layouts, traffic, hand_over, scenario.options.slo_confidence)
-        priced = result.priced
+        priced = None if result.priced is None else replace(result.priced, stream=setting.deployment_index)
         memory_ok = result.dropped.get("memory", 0) < max(result.looked_at, 1)
         if priced is None:
             reasons += unloaded_reasons(setting, result.dropped, result.unloaded)

@@ -67,9 +67,7 @@ def gather(priced: list[Priced], starting: Starting | None = None) -> Columns:
         row=joined([np.arange(len(p)) for p in priced]).astype(np.int64),
         devices=joined(devices),
         base_watt=joined([base_watt(p.setting.site, p.layouts, p.role) for p in priced]),
-        joule_per_request=joined(
-            [joule_per_request(p.setting.site, p.layouts, p.role, p.replica) for p in priced]
-        ),
+        joule_per_request=joined([highest_joule(p) for p in priced]),
         usd_per_hour=joined(usd),
         start_s=joined([_start_s(p, start) for p in priced]),
         latency_s=latency,
@@ -80,6 +78,15 @@ def _start_s(priced: Priced, start: Start) -> np.ndarray:
     """Weights of the fullest rank over the speed they are read at, and what every start takes [s]."""
     weights: np.ndarray = np.asarray(priced.replica.memory.weights, dtype=float)
     return np.broadcast_to(start.fixed_s + weights / start.load_bytes_per_s_per_device, len(priced))
+
+
+def highest_joule(priced: Priced) -> np.ndarray:
+    """Energy of a request [J]; with classes, what at the largest rate draws as much as the hungriest."""
+    if not priced.classes:
+        return joule_per_request(priced.setting.site, priced.layouts, priced.role, priced.replica)
+    watt = [highest_joule(one) * rates for one in priced.classes for _, rates in one.by_stream()]
+    highest: np.ndarray = np.max(watt, axis=0) / priced.state.rate_per_s
+    return highest
 
 
 def joined(parts: list[np.ndarray]) -> np.ndarray:

@@ -8,6 +8,7 @@ from models.scenario import Scenario
 from models.workload import Slo
 from planner.columns import Columns
 from planner.setting import Site
+from planner.streams import Stream, streams_of
 from planner.traffic import Traffic
 
 
@@ -54,17 +55,17 @@ def check_prices(scenario: Scenario, sites: list[Site]) -> None:
 
 
 def demands(scenario: Scenario, traffic: list[Traffic], columns: Columns) -> np.ndarray:
-    """Requests per second of each deployment.
+    """Requests per second of each stream: a deployment, or a class of one.
 
     A closed loop of N requests in flight offers N / E2E by Little's law, with the end-to-end time the SLO
     allows; without limits, with the median over candidates.
     """
     return np.array(
         [
-            d.workload.arrival.rate_per_s
-            if d.workload.arrival.rate_per_s is not None
-            else (d.workload.arrival.concurrency or 1) / _end_to_end_s(scenario, traffic, columns, m)
-            for m, d in enumerate(scenario.deployments)
+            s.deployment.workload.arrival.rate_per_s
+            if s.deployment.workload.arrival.rate_per_s is not None
+            else (s.deployment.workload.arrival.concurrency or 1) / _end_to_end_s(s, traffic[i], columns)
+            for i, s in enumerate(streams_of(scenario))
         ],
         dtype=float,
     )
@@ -79,13 +80,13 @@ def allowed_end_to_end_s(slo: Slo, traffic: Traffic) -> float | None:
     return None
 
 
-def _end_to_end_s(scenario: Scenario, traffic: list[Traffic], columns: Columns, m: int) -> float:
-    allowed_s = allowed_end_to_end_s(scenario.deployments[m].slo, traffic[m])
+def _end_to_end_s(stream: Stream, traffic: Traffic, columns: Columns) -> float:
+    allowed_s = allowed_end_to_end_s(stream.deployment.slo, traffic)
     if allowed_s is not None:
         return allowed_s
     mine = [
         i
         for i, p in enumerate(columns.priced)
-        if p.setting.deployment_index == m and p.role not in ("prefill", "encode")
+        if p.setting.deployment_index == stream.deployment_index and p.role not in ("prefill", "encode")
     ]
     return float(np.median(columns.latency_s["e2e_s"][np.isin(columns.block, mine)]))

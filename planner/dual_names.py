@@ -16,9 +16,10 @@ def named_duals(duals: dict[str, float], translated: Translated, scenario: Scena
                 role,
                 *([pools[g]] if g >= 0 else []),
                 *([f"to {pools[h]}"] if h >= 0 else []),
+                *([f"tier {tier}"] if tier else []),
             ]
         )
-        for m, role, _, g, h in translated.supplies
+        for m, role, _, g, h, tier in translated.supplies
     ]
     # supplies of one period that differ in the format of their caches alone are told apart by it
     supplies = [

@@ -6,6 +6,7 @@ from models.plan import Cost, Explanation, Predicted
 from models.scenario import Scenario
 from planner.group_run import GroupRun, statistic_name
 from planner.setting import Site
+from planner.streams import streams_of
 
 BINDING_FRAC = 0.03
 """A limit whose margin is below this share counts as binding."""
@@ -71,12 +72,12 @@ def _binding(  # noqa: PLR0913
     ):
         if cap is not None and value >= cap * (1.0 - BINDING_FRAC):
             found.append(f"limits.{name}: {value:g} of {cap:g}")
-    for deployment in scenario.deployments:
-        for metric, limit in deployment.slo.limits().items():
-            value = getattr(predicted[deployment.name], metric)[statistic_name(limit.percentile)]
+    for stream in streams_of(scenario):
+        for metric, limit in stream.deployment.slo.limits().items():
+            value = getattr(predicted[stream.name], metric)[statistic_name(limit.percentile)]
             if value >= limit.limit_s * (1.0 - BINDING_FRAC):
                 found.append(
-                    f"slo.{deployment.name}.{metric}: {value:.4g} s of {limit.limit_s:g} s "
+                    f"slo.{stream.name}.{metric}: {value:.4g} s of {limit.limit_s:g} s "
                     f"({statistic_name(limit.percentile)})"
                 )
     return found

@@ -7,6 +7,7 @@ takes its images. Resources are the devices of each pool and the caps; replicas 
 domains of their pool.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,14 +21,15 @@ from planner.objectives import objective, offered
 from planner.placement import site_bins
 from planner.pricing import Priced
 from planner.setting import Site
+from planner.streams import streams_of
 from planner.traffic import Traffic
 from solvers import fleet as program
 from solvers.csr import Csr
 from solvers.fleet_instance import Reserve
 from solvers.tiling import Tiling
 
-SupplyKey = tuple[int, str, str, int, int]
-"""Deployment, role, cache format, pool, pool that is sent to (-1 where none).
+SupplyKey = tuple[int, str, str, int, int, int]
+"""Deployment, role, cache format, pool, pool that is sent to (-1 where none), tier of limits.
 
 Roles of an encode pool and of the replicas behind it carry the pool's share of the first token:
 ``encode@0.25`` feeds ``aggregated@0.25`` and ``prefill@0.25``, whose limits add up to the deployment's.
@@ -79,7 +81,7 @@ def supply_key(priced: Priced) -> SupplyKey:
     cache = priced.setting.precision.cache if priced.role in ("prefill", "decode") else ""
     # replicas of a whole role are one supply in all pools, unless embeddings have to reach theirs
     pool = priced.setting.pool_index if role not in WHOLE_ROLES else -1
-    return (priced.setting.deployment_index, role, cache, pool, to_pool)
+    return (priced.setting.deployment_index, role, cache, pool, to_pool, priced.tier)
 
 
 def translate(
@@ -89,10 +91,14 @@ def translate(
     keys = [supply_key(p) for p in columns.priced]
     supplies = tuple(dict.fromkeys(keys))
     supply_of = np.array([supplies.index(k) for k in keys], dtype=np.int64)[columns.block]
-    channels = _channels(supplies)
+    served = served_streams(columns)
+    ways = _channels(supplies)
+    channels = tuple(way for way in ways for _ in _common(way, served))
+    demand_of = [w for way in ways for w in _common(way, served)]
     names, uses, limit = _resources(scenario, sites, columns)
-    links, link_bytes, link_limit = _links(columns, channels)
+    links, link_bytes, link_limit = _links(columns, channels, demand_of)
     rates = joined([p.state.rate_per_s for p in columns.priced])
+    shared = {key for key, streams in served.items() if len(streams) > 1}
     fleet = program.Fleet(
         rate_per_s=rates,
         supply_of=supply_of,
@@ -101,13 +107,14 @@ def translate(
         uses=Csr.from_dense(uses),
         limit=limit,
         channel_supplies=tuple(tuple(supplies.index(k) for k in c) for c in channels),
-        channel_demand=np.array([c[0][0] for c in channels], dtype=np.int64),
+        channel_demand=np.array(demand_of, dtype=np.int64),
         demand_per_s=demand_per_s,
         link_bytes_per_request=Csr.from_dense(link_bytes) if len(links) else Csr.empty(0, len(channels)),
         link_bytes_per_s=link_limit,
         tie_break=joined([plainness(p.layouts) for p in columns.priced]),
         tiling=_tiling(sites, columns),
         reserve=_reserve(scenario, sites, columns),
+        classes=class_rates(columns, shared) if shared else None,
     )
     what = offered(scenario, traffic, demand_per_s)
     objectives = tuple(objective(weights, columns, what) for weights in scenario.levels)
@@ -116,8 +123,39 @@ def translate(
         objectives = tuple(replace(level, starting=None) for level in objectives)
     return Translated(
         fleet=fleet, objectives=objectives, columns=columns, channels=channels, supplies=supplies,
-        resources=names, demands=tuple(d.name for d in scenario.deployments), links=links,
+        resources=names, demands=tuple(s.name for s in streams_of(scenario)), links=links,
     )  # fmt: skip
+
+
+def served_streams(columns: Columns) -> dict[SupplyKey, tuple[int, ...]]:
+    """Streams that some column of each supply serves, in order."""
+    found: dict[SupplyKey, set[int]] = {}
+    for p in columns.priced:
+        mine = found.setdefault(supply_key(p), set())
+        mine.update(w for w, rates in p.by_stream() if (rates > 0.0).any())
+    return {key: tuple(sorted(streams)) for key, streams in found.items()}
+
+
+def _common(way: tuple[SupplyKey, ...], served: Mapping[SupplyKey, tuple[int, ...]]) -> list[int]:
+    """Streams that every supply of a way serves."""
+    return [w for w in served[way[0]] if all(w in served[supply] for supply in way[1:])]
+
+
+def class_rates(columns: Columns, shared: set[SupplyKey]) -> program.ClassRates:
+    """Rates of every stream on the columns of supplies that several streams share."""
+    parts: list[tuple[np.ndarray, int, np.ndarray]] = []
+    for i, p in enumerate(columns.priced):
+        if supply_key(p) not in shared:
+            continue
+        mine = np.flatnonzero(columns.block == i)
+        for w, rates in p.by_stream():
+            own = rates[columns.row[mine]]
+            parts.append((mine[own > 0.0], w, own[own > 0.0]))
+    return program.ClassRates(
+        column=joined([at for at, _, _ in parts]).astype(np.int64),
+        demand=joined([np.full(len(at), w) for at, w, _ in parts]).astype(np.int64),
+        rate_per_s=joined([rates for _, _, rates in parts]),
+    )
 
 
 def _channels(supplies: tuple[SupplyKey, ...]) -> tuple[tuple[SupplyKey, ...], ...]:
@@ -126,7 +164,7 @@ def _channels(supplies: tuple[SupplyKey, ...]) -> tuple[tuple[SupplyKey, ...], .
     for first in supplies:
         if not first[1].startswith("prefill"):
             continue
-        second = (first[0], "decode", first[2], first[4], -1)
+        second = (first[0], "decode", first[2], first[4], -1, first[5])
         if second in supplies:
             found.append((first, second))
     return tuple(path for way in found for path in _with_encode(way, supplies))
@@ -134,7 +172,7 @@ def _channels(supplies: tuple[SupplyKey, ...]) -> tuple[tuple[SupplyKey, ...], .
 
 def _with_encode(way: tuple[SupplyKey, ...], supplies: tuple[SupplyKey, ...]) -> list[tuple[SupplyKey, ...]]:
     """The way itself, or after each encode supply that feeds its first pool at its share."""
-    deployment, role, _, pool, _ = way[0]
+    deployment, role, _, pool, _, _ = way[0]
     _, behind, frac = role.partition("@")
     if not behind:
         return [way]
@@ -241,20 +279,21 @@ def failure_domain(site: Site, failure: Failure, pool_index: int) -> int:
 
 
 def _links(
-    columns: Columns, channels: tuple[tuple[SupplyKey, ...], ...]
+    columns: Columns, channels: tuple[tuple[SupplyKey, ...], ...], demand_of: Sequence[int]
 ) -> tuple[tuple[tuple[int, int], ...], np.ndarray, np.ndarray]:
     """Links between pools that caches and embeddings cross, with their capacity."""
     hand_overs = {
-        supply_key(p): p.hand_over
+        (supply_key(p), one.stream): one.hand_over
         for p in columns.priced
-        if p.hand_over is not None and p.hand_over.to_pool != p.setting.pool_index
+        for one in p.classes or (p,)
+        if one.hand_over is not None and one.hand_over.to_pool != p.setting.pool_index
     }
-    pairs = tuple(sorted({(key[3], key[4]) for key in hand_overs}))
+    pairs = tuple(sorted({(key[3], key[4]) for key, _ in hand_overs}))
     moved = np.zeros((len(pairs), len(channels)))
     limit = np.full(len(pairs), np.inf)
     for j, channel in enumerate(channels):
         for supply in channel:
-            found = hand_overs.get(supply)
+            found = hand_overs.get((supply, demand_of[j]))
             if found is None:
                 continue
             e = pairs.index((supply[3], supply[4]))

@@ -1,7 +1,7 @@
 """Replicas of a plan at the load they really carry: latencies, memory, power, step breakdown."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ BISECTIONS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRun:
-    """One group of a plan in operation."""
+    """One group of a plan in operation; ``classes`` holds it once for every class that shares it."""
 
     assignment: Assignment
     priced: Priced
@@ -32,6 +32,26 @@ class GroupRun:
     watt: float
     parts_s: dict[str, float]
     layer_partition: tuple[int, ...]
+    classes: tuple["GroupRun", ...] = ()
+
+    @property
+    def streams(self) -> tuple["GroupRun", ...]:
+        """The group as each stream sees it: what it carries of the stream, and in which times."""
+        return self.classes or (self,)
+
+    @property
+    def joule_per_request(self) -> float:
+        """Energy that a request adds, in the mean over what is carried [J]."""
+        runs = self.streams
+        total = sum(r.assignment.weight_per_s for r in runs)
+        joule = [
+            float(joule_per_request(r.priced.setting.site, r.priced.layouts.take(np.array([r.row])),
+                                    r.priced.role, r.priced.replica.take(np.array([r.row])))[0])
+            for r in runs
+        ]  # fmt: skip
+        return sum(r.assignment.weight_per_s * j for r, j in zip(runs, joule, strict=True)) / max(
+            total, 1e-300
+        )
 
 
 def statistic_name(statistic: Statistic) -> str:
@@ -45,9 +65,46 @@ def run_groups(columns: Columns, assignments: Iterable[Assignment]) -> list[Grou
     runs: list[GroupRun] = []
     for block in sorted({int(columns.block[a.column]) for a in asked}):
         mine = [a for a in asked if int(columns.block[a.column]) == block]
-        runs += _run_block(columns.priced[block], mine, [int(columns.row[a.column]) for a in mine])
+        rows = [int(columns.row[a.column]) for a in mine]
+        priced = columns.priced[block]
+        runs += _run_shared(priced, mine, rows) if priced.classes else _run_block(priced, mine, rows)
     order = {id(a): i for i, a in enumerate(asked)}
     return sorted(runs, key=lambda r: order[id(r.assignment)])
+
+
+def _run_shared(priced: Priced, assignments: list[Assignment], rows: list[int]) -> list[GroupRun]:
+    """Groups that classes share: each class in the times it sees where the replica is as busy as it is."""
+    rates = dict(priced.by_stream())
+    parts: list[list[GroupRun]] = [[] for _ in assignments]
+    for one in priced.classes:
+        asked: list[tuple[int, Assignment]] = []
+        for i, (a, row) in enumerate(zip(assignments, rows, strict=True)):
+            carried, own = dict(a.by_stream), float(rates[one.stream][row])
+            mine = carried.get(one.stream, 0.0)
+            # what carries nothing at all is told for every class that could use it
+            if own > 0.0 and (mine > 0.0 or a.carried_per_s <= 0.0):
+                busy = sum(v / float(rates[w][row]) for w, v in carried.items())
+                asked.append((i, replace(a, carried_per_s=busy * own, weight_per_s=mine, by_stream=())))
+        runs = _run_block(one, [a for _, a in asked], [rows[i] for i, _ in asked]) if asked else []
+        for (i, _), run in zip(asked, runs, strict=True):
+            parts[i].append(run)
+    return [_merged(priced, a, parts[i]) for i, a in enumerate(assignments)]
+
+
+def _merged(priced: Priced, assignment: Assignment, parts: list[GroupRun]) -> GroupRun:
+    """One group of its classes: engine limits and memory of the class that needs most of each."""
+    main = max(parts, key=lambda r: r.assignment.weight_per_s)
+    fullest = max(parts, key=lambda r: r.memory.activations)
+    limits = replace(
+        main.limits,
+        max_num_seqs=max(r.limits.max_num_seqs for r in parts),
+        max_model_len=max(r.limits.max_model_len for r in parts),
+        kv_cache_tokens=min(r.limits.kv_cache_tokens for r in parts),
+    )
+    return replace(
+        main, assignment=assignment, priced=priced, limits=limits, memory=fullest.memory,
+        classes=tuple(parts),
+    )  # fmt: skip
 
 
 def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -> list[GroupRun]:

@@ -20,6 +20,8 @@ from planner.candidates import Candidates
 from planner.fleet_program import Translated
 from planner.group_run import statistic_name
 from planner.setting import Site
+from planner.streams import Stream, streams_of
+from planner.unloaded import Unloaded
 from planner.variants import roles_of
 from solvers.relaxation import Family, explain_infeasibility
 
@@ -65,11 +67,14 @@ def in_time(relaxations: Iterator[Relaxation]) -> list[Relaxation]:
 
 def without_candidates(scenario: Scenario, candidates: Candidates) -> list[int]:
     """Deployments that no priced candidate can serve: neither by a whole role nor as a pair."""
-    have: dict[int, set[tuple[str, float]]] = {m: set() for m in range(len(scenario.deployments))}
+    streams = streams_of(scenario)
+    have: dict[int, set[tuple[str, float]]] = {w: set() for w in range(len(streams))}
     for p in candidates.priced:
         images = p.setting.images
-        have[p.setting.deployment_index].add((p.role, 0.0 if images is None else images.pool_frac))
-    return [m for m, roles in have.items() if not _serves(roles)]
+        for one in p.classes or (p,):
+            have[one.stream].add((p.role, 0.0 if images is None else images.pool_frac))
+    missing = [streams[w].deployment_index for w, roles in have.items() if not _serves(roles)]
+    return list(dict.fromkeys(missing))
 
 
 def _serves(roles: set[tuple[str, float]]) -> bool:
@@ -94,7 +99,7 @@ def explain_missing(
             counts.update(candidates.without.get((m, role), {}))
         mine = [
             *in_time(slo_relaxations(scenario, m, candidates, feasible)),
-            *_memory_relaxation(m, sites, candidates),
+            *_memory_relaxation(streams_of(scenario), m, sites, candidates),
         ]
         relaxations += mine
         binding += _binding(scenario.deployments[m], counts, mine)
@@ -118,6 +123,11 @@ def _binding(deployment: Deployment, counts: Counter[str], relaxations: list[Rel
     return [_binding_text(deployment, name, counts[name]) for name in names]
 
 
+def _classes_of(deployment: Deployment) -> list[Deployment]:
+    """The deployment as each class with an SLO of its own sees it."""
+    return [replace(deployment, slo=c.slo, classes=()) for c in deployment.classes if c.slo is not None]
+
+
 def _binding_text(deployment: Deployment, name: str, count: int) -> str:
     if name == "rules":
         return f"{deployment.name}: no layout obeys the engine's and the model's rules on this cluster"
@@ -128,7 +138,8 @@ def _binding_text(deployment: Deployment, name: str, count: int) -> str:
     if name == "memory":
         return f"{deployment.name}: memory; {count} layouts do not hold the weights and one request"
     metric = name.removeprefix("slo:") + "_s"
-    limit = deployment.slo.limits()[metric]
+    limits = [d.slo.limits() for d in (deployment, *_classes_of(deployment))]
+    limit = min((one[metric] for one in limits if metric in one), key=lambda one: one.limit_s)
     return (
         f"slo.{deployment.name}.{metric}: {count} layouts exceed {limit.limit_s:g} s "
         f"({statistic_name(limit.percentile)}) even without load"
@@ -139,19 +150,23 @@ def slo_relaxations(
     scenario: Scenario, m: int, candidates: Candidates, feasible: Feasible
 ) -> Iterator[Relaxation]:
     """For each limit alone: the value at which a plan exists, found by bisection and confirmed."""
-    deployment = scenario.deployments[m]
-    for metric, limit in deployment.slo.limits().items():
-        reached = [
-            u.latency_s[metric]
-            for role in roles_of(scenario)
-            for u in candidates.unloaded.get((m, role), [])
-            if metric in u.latency_s
-        ]
+    for number, stream in enumerate(streams_of(scenario)):
+        if stream.deployment_index == m:
+            unloaded = [u for role in roles_of(scenario) for u in candidates.unloaded.get((number, role), [])]
+            yield from _slo_relaxations(scenario, stream, unloaded, feasible)
+
+
+def _slo_relaxations(
+    scenario: Scenario, stream: Stream, unloaded: list[Unloaded], feasible: Feasible
+) -> Iterator[Relaxation]:
+    m = stream.deployment_index
+    for metric, limit in stream.deployment.slo.limits().items():
+        reached = [u.latency_s[metric] for u in unloaded if metric in u.latency_s]
         start = max(min(reached, default=limit.limit_s), limit.limit_s)
-        change = f"slo.{deployment.name}.{metric}.limit_s"
+        change = f"slo.{stream.name}.{metric}.limit_s"
 
         def works(value: float, metric: str = metric) -> bool:
-            return feasible(with_limit(scenario, m, metric, value))
+            return feasible(with_limit(scenario, m, metric, value, stream.class_index))
 
         found = smallest_value(start, limit.limit_s * WIDEST_FACTOR, works)
         yield Relaxation(change=change, from_=limit.limit_s, to=found, makes_feasible=found is not None)
@@ -182,21 +197,32 @@ def smallest_value(start: float, widest: float, works: Callable[[float], bool]) 
     return float(np.exp(high))
 
 
-def with_limit(scenario: Scenario, deployment: int, metric: str, limit_s: float) -> Scenario:
-    """The scenario with one SLO limit changed."""
+def with_limit(
+    scenario: Scenario, deployment: int, metric: str, limit_s: float, class_index: int | None = None
+) -> Scenario:
+    """The scenario with one SLO limit changed, of a deployment or of one of its classes."""
     old = scenario.deployments[deployment]
-    limit = replace(old.slo.limits()[metric], limit_s=limit_s)
-    changed = replace(old, slo=Slo(**{**old.slo.limits(), metric: limit}))
+    slo = old.slo if class_index is None else old.classes[class_index].slo or old.slo
+    limit = replace(slo.limits()[metric], limit_s=limit_s)
+    wider = Slo(**{**slo.limits(), metric: limit})
+    if class_index is None:
+        changed = replace(old, slo=wider)
+    else:
+        own = (replace(c, slo=wider) if i == class_index else c for i, c in enumerate(old.classes))
+        changed = replace(old, classes=tuple(own))
     deployments = tuple(changed if i == deployment else d for i, d in enumerate(scenario.deployments))
     return replace(scenario, deployments=deployments)
 
 
-def _memory_relaxation(m: int, sites: list[Site], candidates: Candidates) -> Iterator[Relaxation]:
+def _memory_relaxation(
+    streams: tuple[Stream, ...], m: int, sites: list[Site], candidates: Candidates
+) -> Iterator[Relaxation]:
     """Device memory that the best layout lacks."""
     missing = [
         u.extra_bytes
-        for (d, role), us in candidates.unloaded.items()
-        if d == m and role != "encode"  # an encoder alone fits nearly everywhere
+        for (number, role), us in candidates.unloaded.items()
+        if streams[number].deployment_index == m
+        and role != "encode"  # an encoder alone fits nearly everywhere
         for u in us
     ]
     extra = min(missing, default=np.inf)
@@ -279,8 +305,8 @@ def _constraint(
 ) -> tuple[str, float, float]:
     """Field of the scenario a row stands for, its value, and units of the row per unit of the field."""
     if family is Family.DEMAND:
-        deployment = scenario.deployments[index]
-        where = f"deployments.{deployment.name}.workload.arrival"
+        stream = streams_of(scenario)[index]
+        deployment, where = stream.deployment, f"deployments.{stream.name}.workload.arrival"
         offered = float(translated.fleet.demand_per_s[index])
         in_flight = deployment.workload.arrival.concurrency
         if in_flight is not None:

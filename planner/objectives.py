@@ -28,7 +28,7 @@ def offered(scenario: Scenario, traffic: list[Traffic], demand_per_s: Array) -> 
     hours = np.array([p.hours for p in scenario.periods]) if scenario.periods else np.ones(1)
     scale = np.array(
         [[p.scale_of(d.name) for d in scenario.deployments] for p in scenario.periods]
-        or [[1.0] * len(scenario.deployments)]
+        or [[1.0] * len(demand_per_s)]
     )
     mean = demand_per_s * (hours @ scale) / hours.sum()
     tokens = np.array([t.output_tokens for t in traffic])

@@ -16,6 +16,7 @@ from planner.group_run import GroupRun
 from planner.placement import Device, Want, place
 from planner.setting import Site
 from planner.spread_placement import place_spread
+from planner.streams import streams_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +76,14 @@ def operation_of(columns: Columns, runs: list[GroupRun], day: Day | None) -> Ope
     return Operation(
         hours=hours, counts=counts, starts=starts, carried_per_s=carried, devices=columns.devices[at],
         usd_per_hour=columns.usd_per_hour[at], base_watt=columns.base_watt[at],
-        joule_per_request=columns.joule_per_request[at], start_hours=columns.start_s[at] / HOUR_S,
+        joule_per_request=np.array([_joule_per_request(columns, r) for r in runs]),
+        start_hours=columns.start_s[at] / HOUR_S,
     )  # fmt: skip
+
+
+def _joule_per_request(columns: Columns, run: GroupRun) -> float:
+    """Energy of a request of a group [J]: that of the mix it carries, where classes share it."""
+    return run.joule_per_request if run.classes else float(columns.joule_per_request[run.assignment.column])
 
 
 def placed(
@@ -109,7 +116,8 @@ def cost_of(
 ) -> Cost:
     """Money and power, in the mean over all periods; USD is None where a used device has no price."""
     usd, watt = operation.mean(operation.usd), operation.mean(operation.watt)
-    tokens = sum(_mean_tokens(scenario, m, day, p) for m, p in enumerate(predicted.values()))
+    owners = [s.deployment_index for s in streams_of(scenario)]
+    tokens = sum(_mean_tokens(m, day, p) for m, p in zip(owners, predicted.values(), strict=True))
     priced = bool(np.isfinite(usd))
     return Cost(
         usd_per_hour=usd if priced else None,
@@ -119,7 +127,7 @@ def cost_of(
     )
 
 
-def _mean_tokens(scenario: Scenario, deployment: int, day: Day | None, predicted: Predicted) -> float:
+def _mean_tokens(deployment: int, day: Day | None, predicted: Predicted) -> float:
     """Output tokens per second in the mean: predictions are those of the busiest period."""
     if day is None:
         return predicted.output_tokens_per_s

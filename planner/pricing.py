@@ -6,7 +6,7 @@ candidates, those that cannot be among the best are told by bounds first (:mod:`
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -51,9 +51,19 @@ PREFILL_SHARE_FRAC = 0.3
 """Share of an end-to-end limit given to the first token in disaggregated serving without a TTFT limit."""
 
 
+def _no_rows() -> Array:
+    return np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Priced:
-    """Candidates of one setting and role that hold the SLO at some load; arrays over candidates."""
+    """Candidates of one setting and role that hold the SLO at some load; arrays over candidates.
+
+    ``source`` gives the rows they were among those offered, ``stream`` the traffic they were priced for and
+    ``tier`` the limits they hold among those of the deployment. Where classes share them, ``classes`` holds
+    the same candidates priced for each class, which ``serves`` those of them that it may use; ``state`` then
+    has the largest rate.
+    """
 
     setting: Setting
     role: Role
@@ -63,6 +73,18 @@ class Priced:
     batched_tokens: Array
     load: Array
     state: State
+    source: Array = field(default_factory=_no_rows)
+    stream: int = 0
+    tier: int = 0
+    classes: tuple["Priced", ...] = ()
+    serves: Array | None = None
+
+    def by_stream(self) -> list[tuple[int, Array]]:
+        """Requests of each stream alone that a replica sustains, 0 where it does not serve it."""
+        if self.classes:
+            return [pair for one in self.classes for pair in one.by_stream()]
+        rates = self.state.rate_per_s
+        return [(self.stream, rates if self.serves is None else np.where(self.serves, rates, 0.0))]
 
     def __len__(self) -> int:
         return len(self.load)
@@ -70,12 +92,13 @@ class Priced:
 
 @dataclass(frozen=True, kw_only=True)
 class RolePricing:
-    """Outcome for one setting and role."""
+    """Outcome for one setting and role; ``by_class`` tells streams apart that share the replicas."""
 
     priced: Priced | None
     looked_at: int
     dropped: Counter[str]
     unloaded: Unloaded
+    by_class: tuple[tuple[int, Unloaded], ...] = ()
 
 
 def limits_of(
@@ -143,7 +166,7 @@ def price_sent(  # noqa: PLR0913
     pool_frac = setting.images.pool_frac if setting.images is not None else 0.0
     limits = limits_of(role, setting.deployment.slo, upper, pool_frac)
     dropped: Counter[str] = Counter()
-    rows, budgets = _with_budgets(setting, role, layouts, traffic, dropped)
+    rows, budgets = with_budgets(setting, role, layouts, traffic, dropped)
     looked_at = sum(dropped.values()) + len(rows)
     one = build_replica(setting, role, rows, traffic, budgets, hand_overs[0])
     # measured times jitter: bounds from loads that were tried would not hold
@@ -157,6 +180,17 @@ def price_sent(  # noqa: PLR0913
             RolePricing(priced=priced, looked_at=looked_at, dropped=check.dropped, unloaded=check.found)
         )
     return found
+
+
+def price_offered(replica: Replica, role: Role, hand_over: HandOver | None, confidence: str) -> RolePricing:
+    """Highest sustained load of all rows of a replica that hold the SLO, none dropped for another."""
+    setting = replica.model.setting
+    banded = ("ttft_s", "tpot_s", "e2e_s") if confidence == "band" else ()
+    upper = {metric: upper_frac(setting, metric) for metric in banded}
+    check = UnloadedCheck(limits=limits_of(role, setting.deployment.slo, upper), dropped=Counter())
+    looked_at = len(replica.model.layouts)
+    priced = _price_rows(replica, role, hand_over, check, None, every=True)
+    return RolePricing(priced=priced, looked_at=looked_at, dropped=check.dropped, unloaded=check.found)
 
 
 def _sending(replica: Replica, hand_over: HandOver | None) -> Replica:
@@ -185,16 +219,18 @@ def _price_rows(  # noqa: PLR0913
     low, high = load_range(role, replica.model.layouts)
     fit = np.flatnonzero(check.fits(replica, low))
     replica, low, high = replica.take(fit), low[fit], high[fit]
+    source = fit
     if needed is not None and role != "colocated" and len(fit) >= SCREENED_FROM:
         failed = check.failed
         kept = screen(replica, low, high, check, needed)
         check.dropped["bounded"] += len(low) - len(kept) - (check.failed - failed)
-        replica, low, high = replica.take(kept), low[kept], high[kept]
+        replica, low, high, source = replica.take(kept), low[kept], high[kept], source[kept]
     met, above, _ = check.meets(replica, low)
     if not met.any():
         return None
     good = np.flatnonzero(met)
     replica, low, high, above = replica.take(good), low[good], high[good], above[good]
+    source = source[good]
     # a prefill or encode step does not depend on the load: more steps cost next to nothing
     more = 3 if role in ("prefill", "encode") else 1
     # a rough bracket tells the best token budget of a layout; only that one is worth a fine load
@@ -211,7 +247,7 @@ def _price_rows(  # noqa: PLR0913
     return Priced(
         setting=replica.model.setting, role=role, hand_over=hand_over, replica=replica,
         layouts=replica.model.layouts, batched_tokens=replica.batched_tokens, load=load,
-        state=replica.state(load),
+        state=replica.state(load), source=source[best],
     )  # fmt: skip
 
 
@@ -258,7 +294,7 @@ def load_range(role: Role, layouts: Layouts) -> tuple[Array, Array]:
     return ones * IDLE_BATCH, MAX_BATCH * layouts.pp.astype(float)
 
 
-def _with_budgets(
+def with_budgets(
     setting: Setting, role: Role, layouts: Layouts, traffic: Traffic, dropped: Counter[str]
 ) -> tuple[Layouts, Array]:
     """Every useful layout with every token budget worth trying; decode needs none but its sequences."""
@@ -324,4 +360,4 @@ def each_share(priced: Priced, confidence: str) -> Iterator[Priced]:
     layouts = every_share(priced.layouts)
     found = price(priced.setting, priced.role, layouts, priced.replica.traffic, None, confidence).priced
     if found is not None:
-        yield found
+        yield replace(found, stream=priced.stream, tier=priced.tier)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from models.plan import (
@@ -26,6 +26,7 @@ from planner.group_run import METRICS, GroupRun, run_groups, statistic_name
 from planner.operation import Operation, cost_of, operation_of, placed, told_periods
 from planner.setting import Site
 from planner.stated_rates import STATED_ROLES
+from planner.streams import Stream, streams_of
 from planner.traffic import traffic_of
 from planner.why_not import why_not
 from solvers.ranked import RankedSolution, Ranking
@@ -100,13 +101,12 @@ def _plan(  # noqa: PLR0913
     devices_of = placed(scenario, sites, runs, operation)
     if devices_of is None:
         return None
-    groups = tuple(_group(r, runs) for r in runs)
+    groups = tuple(_group(r, runs, streams_of(scenario)) for r in runs)
     used = int(operation.held.max())
-    predicted = {d.name: _predict(scenario, m, runs) for m, d in enumerate(scenario.deployments)}
+    streams = streams_of(scenario)
+    predicted = {s.name: _predict(s, i, runs) for i, s in enumerate(streams)}
     total = sum(s.capacity or 0 for s in sites)
-    verdicts = {
-        d.name: _verdict(scenario, m, predicted[d.name], runs) for m, d in enumerate(scenario.deployments)
-    }
+    verdicts = {s.name: _verdict(s, predicted[s.name], runs) for s in streams}
     cost = cost_of(scenario, operation, day, predicted)
     return Plan(
         rank=rank + 1,
@@ -147,7 +147,18 @@ def _plan_id(scenario: Scenario, groups: tuple[Group, ...]) -> str:
     return "plan-" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _group(run: GroupRun, runs: list[GroupRun]) -> Group:
+def _by_class(run: GroupRun, streams: Sequence[Stream]) -> dict[str, float]:
+    """Requests per second of every class that a group carries; empty where its deployment has none."""
+    found = {}
+    for part in run.streams:
+        own = streams[part.priced.stream]
+        if own.class_index is not None:
+            name = own.name.removeprefix(f"{own.deployment.name}/")
+            found[name] = part.assignment.weight_per_s
+    return found
+
+
+def _group(run: GroupRun, runs: list[GroupRun], streams: Sequence[Stream]) -> Group:
     setting, assignment = run.priced.setting, run.assignment
     peers = [
         r.assignment.weight_per_s
@@ -176,15 +187,18 @@ def _group(run: GroupRun, runs: list[GroupRun]) -> Group:
         power_level=setting.site.power_level,
         sm_share_frac=sm_share(run.priced.layouts, run.row),
         language_only=run.priced.role != "encode" and _pool_frac(run) > 0.0,
+        class_request_per_s=_by_class(run, streams),
     )
 
 
-def _predict(scenario: Scenario, deployment: int, runs: list[GroupRun]) -> Predicted:
-    """A deployment's latencies: means weighted by traffic, percentiles of the slowest path.
+def _predict(stream: Stream, number: int, runs: list[GroupRun]) -> Predicted:
+    """A stream's latencies: means weighted by traffic, percentiles of the slowest path.
 
     Every group holds the SLO on its own; the slowest path's percentile is an upper estimate of the mix.
     """
-    mine = [r for r in runs if r.priced.setting.deployment_index == deployment]
+    mine = [r for r in runs if r.priced.setting.deployment_index == stream.deployment_index]
+    devices = sum(r.assignment.replicas * int(r.priced.layouts.devices[r.row]) for r in mine)
+    mine = [part for r in mine for part in r.streams if part.priced.stream == number]
     by_role: dict[str, list[GroupRun]] = defaultdict(list)
     for run in mine:
         by_role[run.priced.role].append(run)
@@ -199,8 +213,7 @@ def _predict(scenario: Scenario, deployment: int, runs: list[GroupRun]) -> Predi
             served.append(_pair(first, by_role["decode"]))
         paths += [_after_encode(encode, path) for path in served]
     latency = {m: _mixed([(w, latency[m]) for w, latency in paths]) for m in METRICS}
-    tokens = rate * traffic_of(scenario.deployments[deployment].workload).output_tokens
-    devices = sum(r.assignment.replicas * int(r.priced.layouts.devices[r.row]) for r in mine)
+    tokens = rate * traffic_of(stream.deployment.workload).output_tokens
     return Predicted(
         ttft_s=latency["ttft_s"], tpot_s=latency["tpot_s"], e2e_s=latency["e2e_s"],
         request_per_s=rate, output_tokens_per_s=tokens,
@@ -248,12 +261,12 @@ def _mixed(parts: list[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
     }
 
 
-def _verdict(scenario: Scenario, deployment: int, predicted: Predicted, runs: list[GroupRun]) -> SloVerdict:
+def _verdict(stream: Stream, predicted: Predicted, runs: list[GroupRun]) -> SloVerdict:
     """Met when the whole error band meets, near miss when only the point does or misses narrowly."""
     margins: dict[str, float] = {}
     worst = 0
-    mine = [r for r in runs if r.priced.setting.deployment_index == deployment]
-    for metric, limit in scenario.deployments[deployment].slo.limits().items():
+    mine = [r for r in runs if r.priced.setting.deployment_index == stream.deployment_index]
+    for metric, limit in stream.deployment.slo.limits().items():
         value = getattr(predicted, metric)[statistic_name(limit.percentile)]
         margins[metric] = (limit.limit_s - value) / limit.limit_s
         if value * max(band_frac(r.priced.replica.model, r.row, metric)[1] for r in mine) <= limit.limit_s:

@@ -23,6 +23,7 @@ from planner.hardware_floor import floors
 from planner.infeasibility import OutOfTime
 from planner.least_figure import LARGEST, SMALLEST, Serves, least_figure, own_figure
 from planner.setting import resolve_model
+from planner.streams import refuse_classes
 from planner.time_budget import TimeBudget
 
 LONGEST_SOLVE_S = 10.0
@@ -55,6 +56,7 @@ def requirements(
     """
     wall, cpu = time.perf_counter(), time.process_time()
     scenario_asked, scenario = scenario, replace(scenario, objective="min_devices")
+    refuse_classes(scenario, "requirements")
     pipeline.validate(scenario)
     budget = TimeBudget(scenario.options.time_limit_s)
     pools = _pools(scenario, devices)

@@ -8,6 +8,7 @@ from models.workload import LengthDistribution, Lengths, Workload, length_moment
 from planner.image_work import ImageWork
 from planner.queueing import Statistic, length_factor
 from planner.setting import Setting
+from planner.streams import streams_of
 
 LONGEST = 0.99
 """Percentile of the lengths that a replica must be able to hold as one sequence."""
@@ -75,9 +76,9 @@ def traffic_of(workload: Workload, images: ImageWork | None = None) -> Traffic:
 
 
 def traffics(scenario: Scenario, found: Sequence[Setting]) -> list[Traffic]:
-    """Numbers of every deployment's workload, with the images its settings carry."""
+    """Numbers of every stream's workload, with the images its settings carry [streams]."""
     images = {s.deployment_index: s.images for s in found}
-    return [traffic_of(d.workload, images.get(m)) for m, d in enumerate(scenario.deployments)]
+    return [traffic_of(s.deployment.workload, images.get(s.deployment_index)) for s in streams_of(scenario)]
 
 
 def _longest(lengths: Lengths) -> float:

@@ -26,6 +26,8 @@ def _uniform(scenario: Scenario, sites: list[Site], translated: Translated, best
     if scenario.objectives[0] != "max_goodput" or len(scenario.deployments) != 1 or len(sites) != 1:
         return []
     columns, fleet = translated.columns, translated.fleet
+    if fleet.classes is not None:
+        return []
     capacity = sites[0].capacity
     alone = np.array([p.role in WHOLE_ROLES and not _behind_pool(p) for p in columns.priced])[columns.block]
     if capacity is None or not alone.any():

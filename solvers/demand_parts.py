@@ -94,6 +94,8 @@ def solve_by_demands(
     """
     if objective.goal is not Goal.MIN_COST or fleet.reserve is not None or fleet.switching is not None:
         return None
+    if fleet.classes is not None:
+        return None
     until = time.perf_counter() + time_limit_s
     needed = _needed(fleet, objective, bounds)
     small, priced = replace(fleet.take(needed), tiling=None), objective.take(needed)

@@ -1,9 +1,10 @@
 """Columns that no list of the k best plans needs.
 
 Within a group of equal (supply, set of resources held), a column is needed only if fewer than k other
-identities dominate it: hold no more, cost no more, take no longer and sustain at least as much (equal in all:
-the lower index dominates). A plan with a dominated column can be rewritten with each of its k dominators, and
-these k different plans are no worse. A column that another one of its own identity dominates is never needed.
+identities dominate it: hold no more, cost no more, take no longer and sustain at least as much of all that
+shares the supply (equal in all: the lower index dominates). A plan with a dominated column can be rewritten
+with each of its k dominators, and these k different plans are no worse. A column that another one of its own
+identity dominates is never needed.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def undominated(fleet: Fleet, objectives: tuple[Objective, ...], *, k: int = 1) 
     uses = fleet.uses.to_dense().T
     weights = [prices for objective in objectives for prices in objective.per_column]
     # Lower is better in every criterion [columns, criteria].
-    criteria = np.column_stack([uses, *weights, fleet.tie_break, -fleet.rate_per_s])
+    criteria = np.column_stack([uses, *weights, fleet.tie_break, -fleet.rate_per_s, *_class_rates(fleet)])
     room = column_bounds(fleet, capped_by_demand=False)
     usable = room > 0
     if fleet.reserve is not None and (fleet.reserve.shares.any()):
@@ -64,6 +65,20 @@ def undominated(fleet: Fleet, objectives: tuple[Objective, ...], *, k: int = 1) 
         _across_identities(fleet, criteria, order, standing_in, k, dominator)
     keep[dominator >= 0] = False
     return Dominance(keep=keep, dominator=dominator)
+
+
+def _class_rates(fleet: Fleet) -> tuple[Floats, ...]:
+    """Rates of the demands that share a supply, negated: the first of each supply, the next, ..."""
+    classes = fleet.classes
+    if classes is None or not len(classes.column):
+        return ()
+    supply = fleet.supply_of[classes.column]
+    first = np.full(fleet.n_supplies, len(fleet.demand_per_s))
+    np.minimum.at(first, supply, classes.demand)
+    place = classes.demand - first[supply]
+    rates = np.zeros((int(place.max()) + 1, fleet.n_columns))
+    rates[place, classes.column] = -classes.rate_per_s
+    return tuple(rates)
 
 
 def _inventory_room(fleet: Fleet) -> Floats:

@@ -33,7 +33,9 @@ Variables   x_c in {0..ub_c}    replicas of c
 
 Every column bound ub_c is set: without them the linear relaxation is far weaker. Bins that replicas must not
 cross, failures and periods add rows of their own: :mod:`solvers.tiling`, :mod:`solvers.reserve`,
-:mod:`solvers.switching`. Where demands last for a part of the time only, sums over them are means over time.
+:mod:`solvers.switching`. So do demands that share a supply at rates of their own, of which rate_c is the
+largest: :mod:`solvers.class_split`. Where demands last for a part of the time only, sums over them are means
+over time.
 """
 
 from __future__ import annotations
@@ -43,10 +45,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from solvers.builder import ProgramBuilder, Terms
+from solvers.class_split import Shared, class_columns, class_rows, refuse_with_classes
 from solvers.csr import Floats, Ints
 from solvers.fleet_bounds import NEVER_BINDING, flow_bounds
 from solvers.fleet_bounds import ROUNDING as ROUNDING
 from solvers.fleet_bounds import column_bounds as column_bounds
+from solvers.fleet_instance import ClassRates as ClassRates
 from solvers.fleet_instance import Fleet as Fleet
 from solvers.objectives import Goal as Goal
 from solvers.objectives import Objective as Objective
@@ -74,11 +78,12 @@ class FleetVariables:
     alpha: int | None
     y: Ints | None
     on: Ints | None = None
+    z: Ints | None = None
 
     @property
     def n_cols(self) -> int:
         """Number of these variables; later ones, such as those of a cut, come after them."""
-        optional = sum(len(part) for part in (self.y, self.on) if part is not None)
+        optional = sum(len(part) for part in (self.y, self.on, self.z) if part is not None)
         return len(self.x) + len(self.f) + (self.alpha is not None) + optional
 
 
@@ -125,12 +130,16 @@ def start(
         else None
     )
     on = None if fleet.switching is None else add_starts(m, fleet.switching, x, ub)
-    v = FleetVariables(x=x, f=f, alpha=alpha, y=y, on=on)
+    z = None if fleet.classes is None else class_columns(m, fleet, ub)
+    v = FleetVariables(x=x, f=f, alpha=alpha, y=y, on=on, z=z)
     asked = fleet.demand_per_s if least_per_s is None else least_per_s
     _inventory(m, fleet, v)
     _supply(m, fleet, v)
     _demand(m, fleet, v, asked)
     _link(m, fleet, v)
+    if z is not None:
+        refuse_with_classes(fleet, carried=y is not None)
+        class_rows(m, fleet, Shared(x=x, f=f, z=z))
     if y is not None:
         _carried(m, fleet, v, y)
         _saturation(m, fleet, v, y)

@@ -26,7 +26,10 @@ def column_bounds(fleet: Fleet, *, capped_by_demand: bool) -> Floats:
         passes[through.row_of, fleet.channel_demand[through.indices]] = 1.0
         load = passes @ fleet.demand_per_s
         rate = np.where(fleet.rate_per_s > 0, fleet.rate_per_s, 1.0)
-        needed = np.ceil(load[fleet.supply_of] / rate * (1 - ROUNDING))
+        busy = load[fleet.supply_of] / rate
+        if fleet.classes is not None:
+            busy = np.maximum(busy, fleet.classes.work(fleet.demand_per_s, fleet.n_columns))
+        needed = np.ceil(busy * (1 - ROUNDING))
         if fleet.reserve is not None:
             needed += np.ceil(fleet.reserve.most_lost)
         if fleet.switching is not None:

@@ -76,13 +76,39 @@ class Switching:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClassRates:
+    """Rates of columns that several demands share (rows in :mod:`solvers.class_split`), as triplets.
+
+    ``column`` and ``demand`` of each, and the requests of that demand alone that a replica sustains, above 0
+    [triplets]. A supply with such a column serves by triplets only: what has none there is not served.
+    """
+
+    column: Ints
+    demand: Ints
+    rate_per_s: Floats
+
+    def take(self, columns: Ints, n_columns: int) -> ClassRates:
+        """Keep these of ``n_columns`` columns only, in this order."""
+        position = np.full(n_columns, -1, dtype=np.int64)
+        position[columns] = np.arange(len(columns))
+        at = position[self.column]
+        kept = at >= 0
+        return ClassRates(column=at[kept], demand=self.demand[kept], rate_per_s=self.rate_per_s[kept])
+
+    def work(self, demand_per_s: Floats, n_columns: int) -> Floats:
+        """Replicas that all demands of a column together keep busy, 0 where none is a triplet [columns]."""
+        busy = demand_per_s[self.demand] / self.rate_per_s
+        return np.asarray(np.bincount(self.column, weights=busy, minlength=n_columns), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fleet:
     """One instance; arrays are indexed by column, supply, channel, demand, resource or link.
 
     Parameters
     ----------
     rate_per_s
-        Requests one replica sustains [columns].
+        Requests one replica sustains; where ``classes`` tells demands apart, the largest of them [columns].
     supply_of
         Supply each column fills [columns].
     max_replicas
@@ -107,6 +133,8 @@ class Fleet:
         Periods that follow each other (see :mod:`solvers.switching`); None: one steady state.
     demand_weight
         Share of the time that each demand lasts, in sums over demands; None: all of it [demands].
+    classes
+        Rates of columns that serve several demands, each at its own; None: one rate for all that pass.
     """
 
     rate_per_s: Floats
@@ -125,6 +153,7 @@ class Fleet:
     reserve: Reserve | None = None
     switching: Switching | None = None
     demand_weight: Floats | None = None
+    classes: ClassRates | None = None
 
     @property
     def n_columns(self) -> int:
@@ -160,6 +189,7 @@ class Fleet:
             tiling=None if self.tiling is None else self.tiling.take(columns),
             reserve=None if self.reserve is None else self.reserve.take(columns),
             switching=None if self.switching is None else self.switching.take(columns),
+            classes=None if self.classes is None else self.classes.take(columns, self.n_columns),
         )
 
     def through(self) -> Csr:

@@ -55,7 +55,7 @@ def first_plan(fleet: Fleet, cost: Floats, allowed: Floats) -> tuple[Ints, Float
     allowed
         Most replicas of each column; a column that is not to be used has 0 [columns].
     """
-    devices = _devices(fleet, cost)
+    devices = None if fleet.classes is not None else _devices(fleet, cost)
     if devices is None:
         return None
     covers = _Covers(fleet, devices, np.flatnonzero((allowed > 0) & (fleet.rate_per_s > 0)))

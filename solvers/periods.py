@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solvers.csr import Csr, Floats, Ints
+from solvers.errors import InvalidInstance
 from solvers.fleet_instance import Fleet, Reserve, Switching
 from solvers.objectives import Objective
 from solvers.tiling import Tiling
@@ -44,6 +45,10 @@ class OverPeriods:
 
 def over_periods(fleet: Fleet, periods: Periods) -> OverPeriods:
     """Give the fleet over all periods."""
+    if fleet.classes is not None:
+        raise InvalidInstance(
+            "periods together with classes are not covered", "/classes", "Maybe give one demand per supply."
+        )
     times, n = len(periods.hours), fleet.n_columns
     asked = np.argwhere(periods.scale * fleet.demand_per_s > 0)
     number = np.full(periods.scale.shape, -1, dtype=np.int64)

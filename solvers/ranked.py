@@ -18,6 +18,7 @@ from solvers.backends.registry import default_backend
 from solvers.builder import ProgramBuilder
 from solvers.csr import Floats, Ints
 from solvers.dual_bound import dual_bound
+from solvers.even_split import even_split
 from solvers.exclusion import exclude_same, exclude_supersets, identity_counts, largest_counts
 from solvers.fleet import (
     LEVEL_TOLERANCE,
@@ -85,6 +86,8 @@ class RankedSolution:
         Optimal where this plan is proven the best of those left, else feasible.
     point
         The plan as a point of the ranking's program [columns of the program].
+    split_per_s
+        Requests of every pair of column and demand on supplies that demands share; None without classes.
     """
 
     x: Ints
@@ -94,6 +97,7 @@ class RankedSolution:
     gap: float
     status: Status
     point: Floats
+    split_per_s: Floats | None = None
 
     @property
     def objective(self) -> float:
@@ -375,7 +379,10 @@ class _Search:
         carried = None if v.y is None else np.where(x > 0, np.maximum(result.x[v.y], 0.0), 0.0)
         sustained = None if v.alpha is None else float(result.x[v.alpha])
         most = min(o.most for o in self.objectives)
-        load = served_load(self.fleet, x, result.x[v.f], carried, sustained=sustained, most=most)
+        flow, split = result.x[v.f], None if v.z is None else result.x[v.z]
+        if v.z is not None and v.alpha is None:
+            flow, split = even_split(self.fleet, x, self.backend) or (flow, split)
+        load = served_load(self.fleet, x, flow, carried, sustained=sustained, most=most, split_per_s=split)
         if v.alpha is None and load.multiple < 1.0 - SHORTFALL:
             # Rounding of the counts lost demand: no answer is better than one that serves too little.
             self.finished, self.failed = True, True
@@ -393,6 +400,8 @@ class _Search:
         if v.y is not None and load.carried_per_s is not None:
             idle = idle_columns(self.fleet, load.carried_per_s)
             point[v.x], point[v.y] = np.where(idle, 0, x), np.where(idle, 0.0, load.carried_per_s)
+        if v.z is not None and load.split_per_s is not None:
+            point[v.z] = load.split_per_s
         if v.alpha is not None:
             point[v.alpha] = load.multiple
         if v.on is not None and self.fleet.switching is not None:
@@ -435,6 +444,7 @@ class _Search:
                 x=plan.x,
                 flow_per_s=plan.load.flow_per_s,
                 carried_per_s=plan.load.carried_per_s,
+                split_per_s=plan.load.split_per_s,
                 values=plan.values,
                 gap=relative_gap(plan.values[0], bound),
                 status=plan.status,

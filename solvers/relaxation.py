@@ -111,6 +111,8 @@ def all_constraints(fleet: Fleet) -> tuple[Constraint, ...]:
 def _trickle(fleet: Fleet) -> Fleet:
     """Ask for a load so small that one replica per role sustains it."""
     rates = fleet.rate_per_s[fleet.rate_per_s > 0]
+    if fleet.classes is not None:
+        rates = np.concatenate((rates, fleet.classes.rate_per_s))
     slowest = float(rates.min(initial=np.inf)) if len(rates) else 1.0
     scale = TRICKLE_FRAC * slowest / float(fleet.demand_per_s.sum())
     return replace(fleet, demand_per_s=fleet.demand_per_s * scale)

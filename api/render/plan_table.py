@@ -44,7 +44,7 @@ def _place(group: Group) -> str:
 
 def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
     """The groups of a plan on the left, its latencies on the right, as many rows as the longer has."""
-    several = len(answer.scenario.deployments) > 1
+    several = len(plan.predicted) > 1
     differs = new_groups(plan, answer.plans[0])
     shared = shared_place(answer) is not None
     left: list[tuple[Text | str, ...]] = [
@@ -72,7 +72,9 @@ def _add(table: Table, plan: Plan, answer: RankedPlans) -> None:
 def _layout(group: Group, several: bool, new: bool) -> Text:
     """How many replicas, cut how, for what; bold where the best plan has no such group."""
     owner = f"{group.deployment}: " if several else ""
-    layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role_words}"
+    carried = [name for name, rate_per_s in group.class_request_per_s.items() if rate_per_s > 0.0]
+    what = f" ({', '.join(carried)})" if carried else ""
+    layout = f"{owner}{group.replicas} × {group.parallelism.short()} {group.role_words}{what}"
     return Text(layout, style="bold" if new else "")
 
 

@@ -7,6 +7,7 @@ from api.render.quantities import duration, percent
 from models.plan import Plan, Predicted
 from models.scenario import Scenario
 from models.workload import Slo, SloLimit
+from planner.streams import streams_of
 
 WORDS = {"met": "met", "near_miss": "near miss", "missed": "missed"}
 MEANINGS = {
@@ -82,5 +83,5 @@ def _latency(
 
 
 def slo_of(scenario: Scenario, deployment: str) -> Slo:
-    """What was asked for one deployment."""
-    return next((d.slo for d in scenario.deployments if d.name == deployment), Slo())
+    """What was asked for one deployment, or for one of its classes (deployment/class)."""
+    return next((s.deployment.slo for s in streams_of(scenario) if s.name == deployment), Slo())

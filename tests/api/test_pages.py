@@ -9,8 +9,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.pages.form_fields import DEFAULTS, choices
+from api.pages.plan_view import plan_view
+from api.pages.rendering import page
+from api.render.quantities import amount
+from planner import pipeline
 from tests.api.conftest import wait
 from tests.api.sample_answer import EXAMPLE, SMALL_CONFIG, scenario_document
+from tests.planner.scenes import deployment, scenario
 
 
 def submit(client: TestClient, **changes: str) -> str:
@@ -222,3 +227,17 @@ def test_an_empty_paste_says_so_and_keeps_the_form(client: TestClient) -> None:
     assert "nothing was pasted" in answer.text
     assert "this is needed" not in answer.text
     assert f'value="{DEFAULTS["input_tokens"]}"' in answer.text
+
+
+def test_classes_of_traffic_are_told_on_the_page() -> None:
+    kinds = [
+        {"name": "short", "share": 3, "input_tokens": 500, "output_tokens": 200},
+        {"name": "long", "share": 1, "input_tokens": 6000, "output_tokens": 300},
+    ]
+    answer = pipeline.plan(scenario(deployment(classes=kinds), options={"roles": ["aggregated"], "top_k": 1}))
+    view = plan_view(answer.plans[0], answer)
+    text = bytes(page("plan.html", view=view, answer=answer, job={"id": "job-1"}).body).decode()
+    carried = answer.plans[0].groups[0].class_request_per_s
+    for name, rate_per_s in carried.items():
+        assert f"<strong>chat/{name}</strong>" in text
+        assert f"{name} {amount(rate_per_s)}/s" in text

@@ -20,6 +20,7 @@ UNIT_FREE = {
     "gap": "relative distance to the bound",
     "gap_to_best": "relative distance to the best plan",
     "traffic_share": "a share, by the answer's contract",
+    "share": "relative to the sum over classes, by the scenario's contract",
     "objective_value": "in the unit of the objective beside it",
     "best_objective_value": "in the unit of the objective beside it",
     "bound": "in the unit of the objective beside it",

@@ -75,7 +75,7 @@ def goodput(found: Translated, counts: dict[int, int]) -> float:
     """Requests per second of a mix: aggregated ones, and per cache format the lesser of the two roles."""
     rates: dict[tuple[str, str], float] = {}
     for column, n in counts.items():
-        _, role, cache_format, _, _ = found.supplies[found.fleet.supply_of[column]]
+        _, role, cache_format, *_ = found.supplies[found.fleet.supply_of[column]]
         key = (role, cache_format)
         rates[key] = rates.get(key, 0.0) + n * float(found.fleet.rate_per_s[column])
     total = 0.0

@@ -249,6 +249,17 @@ SCENES: dict[str, Any] = {
         ],
         options={"top_k": 2},
     ),
+    "classes": lambda: scenario(
+        deployment(
+            rate=20.0,
+            classes=[
+                {"name": "short", "share": 3, "input_tokens": 500, "output_tokens": 200},
+                {"name": "long", "share": 1, "input_tokens": 6000, "output_tokens": 300, "slo": {}},
+            ],
+        ),
+        pools=[pool(nodes=2), pool("small", "l40s", each=2)],
+        options={"top_k": 2, "roles": ["aggregated"]},
+    ),
     "reserve": lambda: scenario(
         deployment(rate=5.0),
         pools=[pool(nodes=3, each=2)],
