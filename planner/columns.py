@@ -28,6 +28,13 @@ class Columns:
     def __len__(self) -> int:
         return len(self.block)
 
+    @property
+    def pool_of(self) -> np.ndarray:
+        """Index of the pool every column's devices come from."""
+        of_block = np.array([p.setting.pool_index for p in self.priced], dtype=np.int64)
+        pools: np.ndarray = of_block[self.block]
+        return pools
+
     def deployment_of(self, column: int) -> int:
         """Index of the deployment a column belongs to."""
         return self.priced[int(self.block[column])].setting.deployment_index

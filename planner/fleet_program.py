@@ -198,7 +198,7 @@ def _resources(
     scenario: Scenario, sites: list[Site], columns: Columns
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Names, use per column and limits: devices of pools, and caps."""
-    pool_of = np.array([p.setting.pool_index for p in columns.priced], dtype=np.int64)[columns.block]
+    pool_of = columns.pool_of
     names: list[str] = []
     uses: list[np.ndarray] = []
     limits: list[float] = []
@@ -236,8 +236,7 @@ def _tiling(sites: list[Site], columns: Columns) -> Tiling | None:
     bins = tuple(None if site.capacity is None else site_bins(site) for site in sites)
     if all(b is None or sum(n for _, n in b.kinds) <= 1 for b in bins):
         return None
-    pool_of = np.array([p.setting.pool_index for p in columns.priced], dtype=np.int64)[columns.block]
-    return Tiling(pool_of=pool_of, size=columns.devices.astype(np.int64), bins=bins)
+    return Tiling(pool_of=columns.pool_of, size=columns.devices.astype(np.int64), bins=bins)
 
 
 def _reserve(scenario: Scenario, sites: list[Site], columns: Columns) -> Reserve | None:
@@ -247,9 +246,8 @@ def _reserve(scenario: Scenario, sites: list[Site], columns: Columns) -> Reserve
         return None
     capacity = np.array([failure_domain(site, failure, g) for g, site in enumerate(sites)])
     devices = np.array([site.capacity or 0 for site in sites])
-    pool_of = np.array([p.setting.pool_index for p in columns.priced], dtype=np.int64)[columns.block]
     return Reserve(
-        pool_of=pool_of, size=columns.devices.astype(np.int64), capacity=capacity,
+        pool_of=columns.pool_of, size=columns.devices.astype(np.int64), capacity=capacity,
         domains=devices // capacity,
     )  # fmt: skip
 
