@@ -9,6 +9,7 @@ import typer
 
 from api.commands.ending import EXPECTED, ends_cleanly, tell
 from api.commands.reading import folder_of, read_calibration, read_text, stem_of
+from api.commands.step_grids_option import StepGrids
 from api.exit_codes import ExitCode, gravest, of_status
 from models.errors import InvalidInput
 
@@ -47,14 +48,7 @@ def command(  # noqa: PLR0913
         Path | None,
         typer.Option(help="Also write the program as LP, or MPS by its name (one scenario)."),
     ] = None,
-    step_grids: Annotated[
-        Path | None,
-        typer.Option(
-            "--step-grids",
-            metavar="DIR",
-            help="Measured step times; missing ones are sampled where aiconfigurator-core is installed.",
-        ),
-    ] = None,
+    step_grids: StepGrids = None,
     rate_factors: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Stated rate factors instead of options.rate_factors, by name."),

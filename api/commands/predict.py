@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
-from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
 
 from api.commands.ending import ends_cleanly
 from api.commands.reading import read_calibration
+from api.commands.step_grids_option import StepGrids
 from models.errors import InvalidInput, TooLarge
 
 BATCH_LINES = 4096
@@ -30,14 +30,7 @@ def command(
     calibration: Annotated[
         str | None, typer.Option(metavar="FILE", help="Calibration that corrects the predictions.")
     ] = None,
-    step_grids: Annotated[
-        Path | None,
-        typer.Option(
-            "--step-grids",
-            metavar="DIR",
-            help="Measured step times; missing ones are sampled where aiconfigurator-core is installed.",
-        ),
-    ] = None,
+    step_grids: StepGrids = None,
 ) -> None:
     """Price fixed configurations, one JSON object a line."""
     from planner.predict import predict
