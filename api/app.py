@@ -10,9 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from api import error_handlers, openapi
+from api.group_commit import GroupCommit
 from api.guard import Guard
 from api.jobs.port import SolveQueue
-from api.jobs.subprocess_queue import SubprocessQueue
+from api.jobs.wiring import durable_queue
 from api.pages import job_pages, new_plan
 from api.routes import (
     calibrations,
@@ -47,15 +48,10 @@ ROUTES = (
 
 
 def create_app(settings: Settings | None = None, queue: SolveQueue | None = None) -> FastAPI:
-    """Build the service; ``queue`` replaces the one that solves in subprocesses."""
+    """Build the service; ``queue`` replaces the durable one."""
     settings = settings or Settings()
     database = Database(settings.database_url)
-    queue = queue or SubprocessQueue(
-        database,
-        workers=settings.workers,
-        pricing_allowance_s=settings.pricing_allowance_s,
-        max_attempts=settings.max_attempts,
-    )
+    queue = queue or durable_queue(settings, database)
     app = FastAPI(
         title="Shardwright",
         version=version("shardwright"),
@@ -64,7 +60,9 @@ def create_app(settings: Settings | None = None, queue: SolveQueue | None = None
         docs_url=None,
         redoc_url=None,
     )
-    app.state.services = Services(settings=settings, database=database, queue=queue)
+    app.state.services = Services(
+        settings=settings, database=database, queue=queue, writer=GroupCommit(database)
+    )
     error_handlers.install(app)
     openapi.install(app)
     app.add_middleware(Guard, max_body_bytes=settings.max_body_bytes, allowed_hosts=settings.allowed_hosts)
@@ -84,9 +82,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     if services.database.is_sqlite:
         await run_in_threadpool(upgrade, services.database)
+    services.writer.start()
     await run_in_threadpool(services.queue.start)
     try:
         yield
     finally:
+        await run_in_threadpool(services.writer.stop)
         await run_in_threadpool(services.queue.stop)
         services.database.close()

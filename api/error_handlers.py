@@ -5,12 +5,14 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
 from api.guard import SECURITY_HEADERS
 from api.problems import Problem, problem_response
+from db.patience import is_outage
 from models.errors import Fault, InvalidInput, ShardwrightError
 from solvers.errors import InvalidInstance
 
@@ -23,6 +25,7 @@ def install(app: FastAPI) -> None:
     """Register the handlers."""
     for kind in (Problem, ShardwrightError, InvalidInstance):
         app.add_exception_handler(kind, _told)
+    app.add_exception_handler(DBAPIError, _outage)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(Exception, _defect)
@@ -34,6 +37,23 @@ def _told(request: Request, error: Exception) -> Response:
 
         return error_page(request, error)
     return problem_response(error, instance=request.url.path)
+
+
+def _outage(request: Request, error: Exception) -> Response:
+    """The database is away, locked or full: nothing was stored, and the same request may work later."""
+    assert isinstance(error, DBAPIError)
+    if not is_outage(error):
+        return _defect(request, error)
+    log.error("the database fails at %s: %s", request.url.path, error.orig)
+    return _told(
+        request,
+        Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "the database does not answer, or takes no writes; nothing was stored",
+            hint="Maybe try again in a moment.",
+            headers={"Retry-After": "2"},
+        ),
+    )
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -1,28 +1,33 @@
-"""What routes work with: settings, database and job queue, put together once per application."""
+"""What routes work with: settings, database, job queue, and whose project they may see."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.group_commit import GroupCommit
 from api.jobs.port import SolveQueue
 from api.settings import Settings
+from db.base import LOCAL_PROJECT
 from db.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The wired parts of one application."""
+    """The wired parts of one application, seen from one project."""
 
     settings: Settings
     database: Database
     queue: SolveQueue
+    writer: GroupCommit
+    project: str = LOCAL_PROJECT
 
 
 def services_of(request: Request) -> Services:
-    """The parts of the application a request came to."""
+    """The parts of the application a request came to, for the project of its caller."""
     services: Services = request.app.state.services
-    return services
+    project: str = getattr(request.state, "project", LOCAL_PROJECT)
+    return services if project == services.project else replace(services, project=project)
 
 
 Wired = Annotated[Services, Depends(services_of)]

@@ -1,13 +1,26 @@
 """What an operator can set, by argument or by ``SHARDWRIGHT_...`` in the environment."""
 
 import os
+import sys
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+LEAST_SOLVE_BYTES = 4_000_000_000
+"""Libraries and thread stacks map more than a gigabyte of addresses before the first question."""
+
 
 def _cores() -> int:
     return max(1, os.cpu_count() or 1)
+
+
+def _memory_share_bytes() -> int:
+    """Half of this machine's memory for all solves together, but no less than one needs to start."""
+    try:
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
+    return max(LEAST_SOLVE_BYTES, whole // 2 // _cores())
 
 
 class Settings(BaseSettings):
@@ -16,7 +29,16 @@ class Settings(BaseSettings):
     Attributes
     ----------
     workers
-        Solves that run at the same time, each in a process of its own.
+        Solves that run at the same time, each in a process of its own; 0 = this process only serves, others
+        (``shardwright worker``) solve.
+    solve_command
+        Program of a solve process.
+    solve_memory_bytes
+        Address space of one solve [bytes]; 0 = no limit. The default shares half of the memory.
+    max_sweep_points
+        Most combinations of one sweep.
+    max_attempts
+        Workers that may die over one job before it is given up.
     max_waiting_jobs
         Unfinished jobs beyond which a new one is refused (429).
     pricing_allowance_s
@@ -34,7 +56,10 @@ class Settings(BaseSettings):
 
     database_url: str = "sqlite:///shardwright.db"
     max_body_bytes: int = Field(default=4_000_000, ge=1_000)
-    workers: int = Field(default_factory=_cores, ge=1, le=256)
+    workers: int = Field(default_factory=_cores, ge=0, le=256)
+    solve_command: tuple[str, ...] = (sys.executable, "-m", "api.jobs.child")
+    solve_memory_bytes: int = Field(default_factory=_memory_share_bytes, ge=0)
+    max_sweep_points: int = Field(default=10_000, ge=1)
     max_waiting_jobs: int = Field(default=1_000, ge=1)
     max_attempts: int = Field(default=3, ge=1)
     pricing_allowance_s: float = Field(default=120.0, gt=0)

@@ -22,11 +22,12 @@ class Database:
     Parameters
     ----------
     url
-        SQLAlchemy URL: ``sqlite:///file`` or ``postgresql+psycopg://...``.
+        ``sqlite:///file`` or ``postgresql://user:password@host/name``.
     """
 
     def __init__(self, url: str) -> None:
         parsed = _checked(url)
+        self.url = parsed
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._engine = create_engine(
             parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=not self.is_sqlite
@@ -71,6 +72,8 @@ def _checked(url: str) -> URL:
             "the database URL cannot be read", hint="Maybe sqlite:///shardwright.db."
         ) from None
     backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
     if backend not in ("sqlite", "postgresql"):
         raise InvalidInput(f"no support for database {backend!r}", hint="Maybe sqlite:///shardwright.db.")
     if backend == "sqlite" and parsed.database in (None, "", ":memory:"):

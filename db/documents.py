@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from db.base import LOCAL_PROJECT
 from db.clock import new_id, now
 from db.records import Document, Page
 from db.tables import DocumentRow, RevisionRow
@@ -23,16 +24,18 @@ PREFIXES = {
 
 
 class DocumentRepository:
-    """Stored documents of all kinds; the caller commits."""
+    """Stored documents of one project, of all kinds; the caller commits."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, project: str = LOCAL_PROJECT) -> None:
         self._session = session
+        self._project = project
 
     def add(self, kind: str, name: str, body: Any, refs: dict[str, int]) -> Document:
         """Store a new document as revision 1."""
         at = now()
         row = DocumentRow(
             id=new_id(PREFIXES[kind]),
+            project=self._project,
             kind=kind,
             name=name,
             revision=1,
@@ -52,6 +55,7 @@ class DocumentRepository:
             .where(
                 DocumentRow.id == document_id,
                 DocumentRow.kind == kind,
+                DocumentRow.project == self._project,
                 DocumentRow.revision == (DocumentRow.revision if expected is None else expected),
                 DocumentRow.deleted_at.is_(None),
             )
@@ -91,7 +95,11 @@ class DocumentRepository:
                 RevisionRow,
                 (RevisionRow.document_id == DocumentRow.id) & (RevisionRow.number == DocumentRow.revision),
             )
-            .where(DocumentRow.kind == kind, DocumentRow.deleted_at.is_(None))
+            .where(
+                DocumentRow.kind == kind,
+                DocumentRow.project == self._project,
+                DocumentRow.deleted_at.is_(None),
+            )
             .order_by(DocumentRow.id.desc())
             .limit(limit + 1)
         )
@@ -109,7 +117,8 @@ class DocumentRepository:
 
     def _live(self, kind: str, document_id: str) -> DocumentRow | None:
         row = self._session.get(DocumentRow, document_id)
-        return row if row is not None and row.kind == kind and row.deleted_at is None else None
+        mine = row is not None and row.kind == kind and row.project == self._project
+        return row if mine and row is not None and row.deleted_at is None else None
 
     def _append(self, row: DocumentRow, name: str, body: Any, refs: dict[str, int]) -> Document:
         revision = RevisionRow(

@@ -1,118 +1,134 @@
-"""Plan jobs: every change of state is one guarded update, so that two workers never both win."""
+"""Jobs as their project sees them: submitted, listed, cancelled, followed."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from db.base import LOCAL_PROJECT
 from db.clock import new_id, now
+from db.job_states import FIGURES, UNFINISHED, finish, job_of
 from db.records import Event, Job, Page
 from db.tables import AnswerRow, EventRow, JobRow
 
-UNFINISHED = ("queued", "running")
-FIGURES = ("incumbent", "bound", "gap")
+PLAN, SWEEP = "plan", "sweep"
+HIGH, NORMAL, LOW = 10, 50, 100
+REUSABLE = ("optimal", "infeasible")
+"""Answers that do not depend on how fast the machine was: the same question may be answered with them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What a job is stored with."""
+
+    scenario: Any
+    name: str
+    revisions: dict[str, int]
+    kind: str = PLAN
+    priority: int = NORMAL
+    question_sha256: str | None = None
+    sweep_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs a list holds; None leaves a field open."""
+
+    state: str | None = None
+    name: str | None = None
+    status: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
 
 
 class JobRepository:
-    """Jobs and their events; the caller commits."""
+    """Jobs of one project and their events; the caller commits."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, project: str = LOCAL_PROJECT) -> None:
         self._session = session
+        self._project = project
 
-    def add(self, scenario: Any, name: str, revisions: dict[str, int]) -> Job:
+    def add(self, scenario: Any, name: str, revisions: dict[str, int], **more: Any) -> Job:
         """Store a queued job."""
+        return self.store(NewJob(scenario=scenario, name=name, revisions=revisions, **more))
+
+    def store(self, new: NewJob) -> Job:
+        """Store a queued job; where its question has an answer already, it is finished with that one."""
+        before = self._answered(new.question_sha256)
+        at = now()
         row = JobRow(
             id=new_id("job"),
+            project=self._project,
+            kind=new.kind,
+            priority=new.priority,
             state="queued",
-            scenario=scenario,
-            scenario_name=name,
-            revisions=revisions,
+            scenario=new.scenario,
+            scenario_name=new.name,
+            question_sha256=new.question_sha256,
+            sweep_id=new.sweep_id,
+            revisions=new.revisions,
             attempts=0,
-            last_event=0,
-            created_at=now(),
+            interruptions=0,
+            dispatched=False,
+            dispatches=0,
+            last_event=1,
+            created_at=at,
         )
+        events = [EventRow(job_id=row.id, number=1, kind="progress", data={"state": "queued"}, at=at)]
+        if before is not None:
+            row.state, row.finished_at, row.last_event = "succeeded", at, 2
+            row.answered_by = before.answered_by or before.id
+            for name in ("phase", *FIGURES):
+                setattr(row, name, getattr(before, name))
+            events.append(EventRow(job_id=row.id, number=2, kind="done", data={"state": row.state}, at=at))
         self._session.add(row)
         self._session.flush()
-        self.tell(row.id, "progress", {"state": "queued"})
-        return _job(row, None)
+        self._session.add_all(events)
+        self._session.flush()
+        return job_of(row, None if before is None else self._status(row))
 
     def get(self, job_id: str) -> Job | None:
         """One job, with the status of its answer."""
         row = self._session.get(JobRow, job_id)
-        return None if row is None else _job(row, self._status(job_id))
+        if row is None or row.project != self._project:
+            return None
+        return job_of(row, self._status(row))
 
-    def page(self, limit: int, after: str | None, state: str | None = None) -> Page:
-        """Newest first."""
-        asked = (
-            select(JobRow, AnswerRow.status)
-            .outerjoin(AnswerRow, AnswerRow.job_id == JobRow.id)
-            .order_by(JobRow.id.desc())
-            .limit(limit + 1)
-        )
+    def page(self, limit: int, after: str | None, wanted: JobFilter | str | None = None) -> Page:
+        """Plan jobs, newest first."""
+        chosen = wanted if isinstance(wanted, JobFilter) else JobFilter(state=wanted)
+        asked = _filtered(self._listed(), chosen).order_by(JobRow.id.desc()).limit(limit + 1)
         if after is not None:
             asked = asked.where(JobRow.id < after)
-        if state is not None:
-            asked = asked.where(JobRow.state == state)
-        rows = [_job(row, status) for row, status in self._session.execute(asked)]
+        found: Any = self._session.execute(asked)
+        rows = [job_of(row, status) for row, status in found]
         return Page(items=tuple(rows[:limit]), next=rows[limit - 1].id if len(rows) > limit else None)
 
     def waiting(self) -> int:
-        """How many jobs are not finished."""
+        """How many jobs of all projects are not finished."""
         asked = select(func.count()).select_from(JobRow).where(JobRow.state.in_(UNFINISHED))
         return self._session.scalar(asked) or 0
 
-    def claim(self, job_id: str) -> Job | None:
-        """Take a queued job for running; None where somebody else did, or it was cancelled."""
-        won = self._move(job_id, ("queued",), state="running", started_at=now(), attempts=JobRow.attempts + 1)
-        if not won:
-            return None
-        self.tell(job_id, "progress", {"state": "running"})
-        return self.get(job_id)
+    def ahead_of(self, job: Job) -> int:
+        """How many queued jobs of all projects come before a queued one."""
+        earlier = (JobRow.priority < job.priority) | (
+            (JobRow.priority == job.priority) & (JobRow.id < job.id)
+        )
+        asked = select(func.count()).select_from(JobRow).where(JobRow.state == "queued", earlier)
+        return self._session.scalar(asked) or 0
 
-    def progress(self, job_id: str, phase: str, figures: dict[str, float | None]) -> None:
-        """Store where a running job stands."""
-        known = {name: figures[name] for name in FIGURES if figures.get(name) is not None}
-        if self._move(job_id, ("running",), phase=phase, **known):
-            kind = "incumbent" if known else "progress"
-            self.tell(job_id, kind, {"state": "running", "phase": phase, **known})
-
-    def finish(self, job_id: str, state: str, *, error: dict[str, Any] | None = None, **figures: Any) -> bool:
-        """End an unfinished job; False where it had already ended."""
-        won = self._move(job_id, UNFINISHED, state=state, error=error, finished_at=now(), **figures)
-        if won:
-            self.tell(job_id, "done", {"state": state, **({"error": error} if error else {})})
-        return won
-
-    def requeue_interrupted(self, max_attempts: int) -> list[str]:
-        """Put back what a dead server left running; ids of all that wait, oldest first."""
-        asked = select(JobRow).where(JobRow.state.in_(UNFINISHED)).order_by(JobRow.id)
-        ids = []
-        for row in list(self._session.scalars(asked)):
-            if row.state == "running" and row.attempts >= max_attempts:
-                self.finish(row.id, "failed", error=_gave_up(row.attempts))
-                continue
-            if self._move(row.id, ("running",), state="queued", started_at=None, phase=None):
-                self.tell(row.id, "log", {"state": "queued", "message": "the server stopped; queued again"})
-            ids.append(row.id)
-        return ids
-
-    def tell(self, job_id: str, kind: str, data: dict[str, Any]) -> None:
-        """Append an event."""
-        number = self._session.execute(
-            update(JobRow)
-            .where(JobRow.id == job_id)
-            .values(last_event=JobRow.last_event + 1)
-            .returning(JobRow.last_event)
-        ).scalar_one()
-        self._session.add(EventRow(job_id=job_id, number=number, kind=kind, data=data, at=now()))
-        self._session.flush()
+    def cancel(self, job_id: str) -> bool:
+        """End an unfinished job as cancelled; its figures stay."""
+        return finish(self._session, job_id, "cancelled", JobRow.project == self._project)
 
     def events(self, job_id: str, after: int, limit: int = 200) -> list[Event]:
         """Events that follow number ``after``."""
         asked = (
             select(EventRow)
-            .where(EventRow.job_id == job_id, EventRow.number > after)
+            .join(JobRow, JobRow.id == EventRow.job_id)
+            .where(JobRow.project == self._project, EventRow.job_id == job_id, EventRow.number > after)
             .order_by(EventRow.number)
             .limit(limit)
         )
@@ -120,39 +136,48 @@ class JobRepository:
             Event(number=row.number, kind=row.kind, data=row.data) for row in self._session.scalars(asked)
         ]
 
-    def _status(self, job_id: str) -> str | None:
-        return self._session.scalar(select(AnswerRow.status).where(AnswerRow.job_id == job_id))
-
-    def _move(self, job_id: str, origin: Iterable[str], **values: Any) -> bool:
-        changed = self._session.execute(
-            update(JobRow)
-            .where(JobRow.id == job_id, JobRow.state.in_(tuple(origin)))
-            .values(**values)
-            .returning(JobRow.id)
-            .execution_options(synchronize_session="fetch")
+    def _listed(self) -> Any:
+        return (
+            select(JobRow, AnswerRow.status)
+            .outerjoin(AnswerRow, AnswerRow.job_id == func.coalesce(JobRow.answered_by, JobRow.id))
+            .where(JobRow.project == self._project, JobRow.kind == PLAN)
         )
-        return changed.scalar() is not None
+
+    def _answered(self, question_sha256: str | None) -> JobRow | None:
+        return answered(self._session, self._project, question_sha256)
+
+    def _status(self, row: JobRow) -> str | None:
+        key = row.answered_by or row.id
+        return self._session.scalar(select(AnswerRow.status).where(AnswerRow.job_id == key))
 
 
-def _gave_up(attempts: int) -> dict[str, Any]:
-    return {"detail": f"the solve was interrupted {attempts} times", "errors": []}
-
-
-def _job(row: JobRow, status: str | None) -> Job:
-    return Job(
-        id=row.id,
-        state=row.state,
-        phase=row.phase,
-        incumbent=row.incumbent,
-        bound=row.bound,
-        gap=row.gap,
-        scenario=row.scenario,
-        scenario_name=row.scenario_name,
-        revisions=row.revisions,
-        error=row.error,
-        attempts=row.attempts,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        status=status,
+def answered(session: Session, project: str, question_sha256: str | None) -> JobRow | None:
+    """A job whose stored answer holds for a question, whatever the machine."""
+    if question_sha256 is None:
+        return None
+    asked = (
+        select(JobRow)
+        .join(AnswerRow, AnswerRow.job_id == JobRow.id)
+        .where(
+            JobRow.project == project,
+            JobRow.question_sha256 == question_sha256,
+            JobRow.state == "succeeded",
+            AnswerRow.status.in_(REUSABLE),
+        )
+        .limit(1)
     )
+    return session.scalars(asked).first()
+
+
+def _filtered(asked: Any, wanted: JobFilter) -> Any:
+    if wanted.state is not None:
+        asked = asked.where(JobRow.state == wanted.state)
+    if wanted.status is not None:
+        asked = asked.where(AnswerRow.status == wanted.status)
+    if wanted.name:
+        asked = asked.where(JobRow.scenario_name.icontains(wanted.name, autoescape=True))
+    if wanted.created_after is not None:
+        asked = asked.where(JobRow.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        asked = asked.where(JobRow.created_at < wanted.created_before)
+    return asked

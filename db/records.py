@@ -21,9 +21,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One plan job; ``revisions`` maps the id of each stored document it used to its revision."""
+    """One job; ``revisions`` maps the id of each stored document it used to its revision."""
 
     id: str
+    project: str
+    kind: str
+    priority: int
     state: str
     phase: str | None
     incumbent: float | None
@@ -34,6 +37,9 @@ class Job:
     revisions: dict[str, int]
     error: dict[str, Any] | None
     attempts: int
+    question_sha256: str | None
+    answered_by: str | None
+    sweep_id: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -66,3 +72,41 @@ class Page:
 
     items: tuple[Any, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A process that runs jobs."""
+
+    id: str
+    host: str
+    pid: int
+    slots: int
+    beat: int
+    started_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """One scenario with axes; ``done`` of its ``total`` points have an outcome."""
+
+    id: str
+    name: str
+    scenario: Any
+    axes: Any
+    revisions: dict[str, int]
+    total: int
+    done: int
+    state: str
+    statuses: dict[str, int]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPoint:
+    """The outcome of one scenario of a sweep, as the JSON text that was stored."""
+
+    number: int
+    status: str
+    body: str

@@ -1,32 +1,20 @@
-"""Tables: stored documents with immutable revisions, plan jobs with their events, answers and plans."""
+"""Tables: stored documents with immutable revisions, jobs with their events, answers and plans."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
 
-
-class Instant(TypeDecorator[datetime]):
-    """Point in time, UTC; SQLite forgets the zone, so it is put back on reading."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Attach UTC where the database dropped it."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
-class Base(DeclarativeBase):
-    """Root of the metadata."""
+from db import access_tables, work_tables  # noqa: F401 - one metadata holds every table
+from db.base import LOCAL_PROJECT, Base, Instant, ProjectName
 
 
 class DocumentRow(Base):
     """A named document of one kind; its content is in its revisions."""
 
     __tablename__ = "documents"
+    project: Mapped[ProjectName] = mapped_column(server_default=LOCAL_PROJECT, index=True)
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     kind: Mapped[str] = mapped_column(String(32), index=True)
     name: Mapped[str] = mapped_column(String(300))
@@ -50,11 +38,26 @@ class RevisionRow(Base):
 
 
 class JobRow(Base):
-    """One plan job: its question, where it stands, how it ended."""
+    """One job: its question, where it stands, how it ended.
+
+    ``kind`` is plan, or sweep (a batch of the scenarios of ``sweep_id``). ``attempts`` counts the starts and
+    fences them: only the newest may write. ``interruptions`` counts the deaths of workers. ``dispatches``
+    numbers the times it was handed to the queue, ``dispatched`` tells whether it is there now.
+    ``answered_by`` is the job whose stored answer serves this one too.
+    """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("jobs_by_state", "state", "created_at"),)
+    __table_args__ = (
+        Index("jobs_by_state", "state", "created_at"),
+        Index("jobs_by_project", "project", "kind", "id"),
+        Index("jobs_by_question", "project", "question_sha256"),
+        Index("jobs_to_dispatch", "dispatched", "state", "priority", "id"),
+        Index("jobs_by_sweep", "sweep_id"),
+    )
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    project: Mapped[ProjectName] = mapped_column(server_default=LOCAL_PROJECT)
+    kind: Mapped[str] = mapped_column(String(16), server_default="plan")
+    priority: Mapped[int] = mapped_column(Integer, server_default="50")
     state: Mapped[str] = mapped_column(String(16))
     phase: Mapped[str | None] = mapped_column(String(32))
     incumbent: Mapped[float | None] = mapped_column(Float)
@@ -62,9 +65,16 @@ class JobRow(Base):
     gap: Mapped[float | None] = mapped_column(Float)
     scenario: Mapped[Any] = mapped_column(JSON)
     scenario_name: Mapped[str] = mapped_column(String(300))
+    question_sha256: Mapped[str | None] = mapped_column(String(64))
+    answered_by: Mapped[str | None] = mapped_column(String(64))
+    sweep_id: Mapped[str | None] = mapped_column(String(64))
     revisions: Mapped[Any] = mapped_column(JSON)
     error: Mapped[Any | None] = mapped_column(JSON)
+    owner: Mapped[str | None] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(Integer)
+    interruptions: Mapped[int] = mapped_column(Integer, server_default="0")
+    dispatched: Mapped[bool] = mapped_column(Boolean, server_default="0")
+    dispatches: Mapped[int] = mapped_column(Integer, server_default="0")
     last_event: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(Instant)
     started_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -107,6 +117,7 @@ class RequestKeyRow(Base):
     """An ``Idempotency-Key`` that was used, and the job it led to."""
 
     __tablename__ = "request_keys"
+    project: Mapped[ProjectName] = mapped_column(primary_key=True, server_default=LOCAL_PROJECT)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     request_sha256: Mapped[str] = mapped_column(String(64))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))

@@ -4,6 +4,7 @@ Everything is read from ``models/data/`` once and kept; a model preset is read o
 Names are forgiving about case and separators (see :mod:`models.names`).
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -26,6 +27,15 @@ DATA = Path(__file__).parent / "data"
 def _table(file: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((DATA / file).read_text(encoding="utf-8"))
     return content
+
+
+@cache
+def sha256() -> str:
+    """Hash of everything in ``models/data``: answers of another catalogue are other answers."""
+    whole = hashlib.sha256()
+    for path in sorted(DATA.rglob("*.json")):
+        whole.update(path.relative_to(DATA).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return whole.hexdigest()
 
 
 def _sources(row: Mapping[str, Any], references: Mapping[str, Any]) -> dict[str, Source]:

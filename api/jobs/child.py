@@ -1,7 +1,9 @@
-"""The program of a solve process: a scenario comes in, progress and one answer go out as JSON lines."""
+"""The program of a solve process: questions come in, progress and answers go out, as JSON lines."""
 
+import contextlib
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -13,29 +15,45 @@ LOOK_EVERY_S = 1.0
 
 
 def main(arguments: list[str]) -> int:
-    """Solve what standard input asks."""
-    die_with(int(arguments[0]))
+    """Solve what standard input asks, question by question, until it ends."""
+    parent, memory_bytes = int(arguments[0]), int(arguments[1])
+    die_with(parent)
+    limit_memory(memory_bytes)
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a solver prints must not mix with the messages
-    say(channel, solve(json.loads(sys.stdin.buffer.read()), channel))
+    warm_up()
+    for line in sys.stdin.buffer:
+        say(channel, outcome(json.loads(line), channel, memory_bytes))
     return 0
 
 
-def solve(plain: Any, channel: IO[str]) -> dict[str, Any]:
-    """The last message: an answer, or what is wrong with the question."""
+def outcome(question: Any, channel: IO[str], memory_bytes: int) -> dict[str, Any]:
+    """The last message on one question: an answer, or what is wrong with it."""
     from api.problems import problem_body
-    from models import codec
     from models.errors import ShardwrightError
-    from models.scenario import Scenario
-    from planner import pipeline
 
     def on_progress(phase: str, figures: dict[str, float | None]) -> None:
         say(channel, {"kind": "progress", "phase": phase, "figures": figures})
 
     try:
-        answer = pipeline.plan(codec.from_plain(Scenario, plain), on_progress=on_progress)
+        return solve(question, on_progress)
     except ShardwrightError as error:
         return {"kind": "error", "error": problem_body(error)}
+    except MemoryError:
+        detail = f"the solve needs more than the {memory_bytes / 1e9:.1f} GB of memory one may have"
+        return {"kind": "error", "error": {"detail": detail, "errors": []}}
+
+
+def solve(question: Any, on_progress: Any) -> dict[str, Any]:
+    """Answer of a scenario; with ``axes`` and ``point``, the outcome of one combination of a sweep."""
+    from models import codec
+    from models.scenario import Scenario
+    from planner import pipeline
+
+    scenario = codec.from_plain(Scenario, question["scenario"])
+    if "point" in question:
+        return point(scenario, question)
+    answer = pipeline.plan(scenario, on_progress=on_progress)
     best = answer.plans[0].objective_value if answer.plans else None
     return {
         "kind": "answer",
@@ -46,10 +64,35 @@ def solve(plain: Any, channel: IO[str]) -> dict[str, Any]:
     }
 
 
+def point(scenario: Any, question: Any) -> dict[str, Any]:
+    """Outcome of one combination of a sweep."""
+    from models import codec
+    from models.sweep import Axes
+    from planner.sweep import solve_point
+
+    axes = codec.from_plain(Axes, {"axes": question["axes"]}).axes
+    made = solve_point(scenario, axes, question["point"])
+    return {"kind": "answer", "status": made.status, "text": codec.to_json(made, indent=None)}
+
+
+def warm_up() -> None:
+    """Import what every solve needs before the first question comes."""
+    from ortools.math_opt.python import mathopt  # noqa: F401
+
+    from planner import pipeline  # noqa: F401
+
+
 def say(channel: IO[str], message: dict[str, Any]) -> None:
     """One message, at once."""
     channel.write(json.dumps(message) + "\n")
     channel.flush()
+
+
+def limit_memory(memory_bytes: int) -> None:
+    """Refuse this process more address space than that, on top of what the libraries map; 0 = no limit."""
+    if memory_bytes:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
 def die_with(parent: int) -> None:

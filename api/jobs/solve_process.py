@@ -1,4 +1,4 @@
-"""One solve in a process group of its own, which can be killed at any moment."""
+"""One solve process in a process group of its own, which can be killed at any moment."""
 
 import contextlib
 import json
@@ -13,21 +13,25 @@ from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
 STDERR_TAIL_BYTES = 4_000
+LAST_WORDS = ("answer", "error")
 
 
 class SolveProcess:
-    """A child that reads a scenario on standard input and answers in JSON lines.
+    """A child that answers questions, one JSON line each, with JSON lines; the last one ends the answer.
 
     Parameters
     ----------
     command
-        Program and arguments; the id of this process is appended, so that the child can die with it.
+        Program and arguments; the id of this process is appended, so that the child can die with it, and
+        the memory it may have.
+    memory_bytes
+        Address space of the child; 0 = no limit.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], memory_bytes: int = 0) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._child = subprocess.Popen(
-            [*command, str(os.getpid())],
+            [*command, str(os.getpid()), str(memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -36,26 +40,35 @@ class SolveProcess:
         )
         self._lock = threading.Lock()
         self.killed_for: str | None = None
+        self.answered = 0
 
     @property
     def pid(self) -> int:
         """Process id, also of the group."""
         return self._child.pid
 
-    def ask(self, scenario: Any) -> None:
-        """Hand the scenario over."""
-        assert self._child.stdin is not None
-        with contextlib.suppress(BrokenPipeError), self._child.stdin as stdin:
-            stdin.write(json.dumps(scenario).encode())
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked again."""
+        return self.killed_for is None and self._child.poll() is None
 
-    def messages(self) -> Iterator[dict[str, Any]]:
-        """What the child says, until it ends."""
+    def ask(self, question: Any) -> Iterator[dict[str, Any]]:
+        """What the child says to a question, until its last word on it or its end."""
+        assert self._child.stdin is not None
         assert self._child.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.write(json.dumps(question).encode() + b"\n")
+            self._child.stdin.flush()
         for line in self._child.stdout:
             with contextlib.suppress(ValueError):
                 message = json.loads(line)
-                if isinstance(message, dict):
-                    yield message
+                if not isinstance(message, dict):
+                    continue
+                yield message
+                if message.get("kind") in LAST_WORDS:
+                    self.answered += 1
+                    return
+        self.kill("died")  # it has, or says no more: either way it can be asked nothing else
 
     def kill(self, reason: str) -> None:
         """End the child and all it started, now; the first reason is kept."""

@@ -28,7 +28,7 @@ REFRESH_S = 1
 def history(services: Wired, cursor: Cursor = None) -> Response:
     """Every job, newest first."""
     with services.database.reading() as session:
-        found = JobRepository(session).page(DEFAULT_LIMIT, cursor)
+        found = JobRepository(session, services.project).page(DEFAULT_LIMIT, cursor)
     return page("jobs.html", jobs=found.items, next=found.next)
 
 
@@ -74,5 +74,5 @@ def plan(services: Wired, plan_id: str) -> Response:
 
 def _answer(services: Services, job_id: str) -> RankedPlans | None:
     with services.database.reading() as session:
-        text = AnswerRepository(session).text(job_id)
+        text = AnswerRepository(session, services.project).text(job_id)
     return None if text is None else codec.from_plain(RankedPlans, json.loads(text))

@@ -11,7 +11,8 @@ from api.pages.rendering import page
 from api.pages.same_origin import same_origin
 from api.render.faults import faults_of
 from api.services import Services, Wired, services_of
-from api.submission import checked_scenario, submit
+from api.submission import Submission, checked_scenario, submit
+from db.jobs import HIGH
 from models.errors import ShardwrightError
 
 router = APIRouter(include_in_schema=False)
@@ -62,7 +63,8 @@ def _queued(services: Services, values: dict[str, str]) -> tuple[str | None, lis
             )
             for fault in faults_of(error)
         ]
-    return f"/jobs/{submit(services, checked, revisions).id}", []
+    asked = Submission(scenario=checked, revisions=revisions, priority=HIGH)
+    return f"/jobs/{submit(services, asked).job.id}", []
 
 
 def _words(pointer: str, detail: str, values: dict[str, str]) -> str:

@@ -53,7 +53,7 @@ def fit(services: Wired, request: JsonObject) -> Response:
         raise _in_files(error) from None
     content = KINDS["calibrations"].check(codec.to_plain(made.fit.calibration))
     with services.database.writing() as session:
-        stored = DocumentRepository(session).add("calibrations", name, content, {})
+        stored = DocumentRepository(session, services.project).add("calibrations", name, content, {})
     body = shown(KINDS["calibrations"], stored) | {"refused": [asdict(each) for each in made.refused]}
     headers = {"ETag": etag(stored), "Location": f"/v1/calibrations/{stored.id}"}
     return JSONResponse(body, status_code=201, headers=headers)

@@ -38,14 +38,14 @@ def router_of(kind: DocumentKind) -> APIRouter:
         """Check a document and store it as revision 1."""
         name, content, refs = _read(services, kind, request)
         with services.database.writing() as session:
-            made = DocumentRepository(session).add(kind.name, name, content, refs)
+            made = DocumentRepository(session, services.project).add(kind.name, name, content, refs)
         return _answer(kind, made, 201, {"Location": f"/v1/{kind.name}/{made.id}"})
 
     @router.get("", operation_id=f"list_{verb}")
     def listing(services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> dict[str, Any]:
         """List documents, newest first."""
         with services.database.reading() as session:
-            page = DocumentRepository(session).page(kind.name, limit, cursor)
+            page = DocumentRepository(session, services.project).page(kind.name, limit, cursor)
         return page_body(page, lambda item: shown(kind, item, with_body=False))
 
     @router.get("/{key}", operation_id=f"get_{verb}")
@@ -64,7 +64,7 @@ def router_of(kind: DocumentKind) -> APIRouter:
             raise _outdated(before)
         name, content, refs = _read(services, kind, request)
         with services.database.writing() as session:
-            made = DocumentRepository(session).revise(
+            made = DocumentRepository(session, services.project).revise(
                 kind.name, key, name, content, refs=refs, expected=before.revision if if_match else None
             )
         if made is None:
@@ -75,7 +75,7 @@ def router_of(kind: DocumentKind) -> APIRouter:
     def delete(services: Wired, key: str) -> Response:
         """Take a document out of use; plans made from it keep what they used."""
         with services.database.writing() as session:
-            if not DocumentRepository(session).delete(kind.name, key):
+            if not DocumentRepository(session, services.project).delete(kind.name, key):
                 raise not_found(kind.field, key)
         return Response(status_code=204)
 
@@ -88,7 +88,7 @@ def _add_revisions(router: APIRouter, kind: DocumentKind, verb: str) -> None:
     def revisions(services: Wired, key: str) -> dict[str, Any]:
         """Every revision, newest first."""
         with services.database.reading() as session:
-            found = DocumentRepository(session).revisions(kind.name, key)
+            found = DocumentRepository(session, services.project).revisions(kind.name, key)
         if not found:
             raise not_found(kind.field, key)
         return {"items": [shown(kind, item, with_body=False) for item in found], "next": None}
@@ -97,7 +97,7 @@ def _add_revisions(router: APIRouter, kind: DocumentKind, verb: str) -> None:
     def revision(services: Wired, key: str, number: RevisionNumber) -> Response:
         """One revision; it never changes."""
         with services.database.reading() as session:
-            found = DocumentRepository(session).get(kind.name, key, number)
+            found = DocumentRepository(session, services.project).get(kind.name, key, number)
         if found is None:
             raise not_found(f"revision {number} of {kind.field}", key)
         return _answer(kind, found)
@@ -156,7 +156,7 @@ def _name(value: Any) -> str:
 
 def _newest(services: Services, kind: DocumentKind, key: str) -> Document:
     with services.database.reading() as session:
-        found = DocumentRepository(session).get(kind.name, key)
+        found = DocumentRepository(session, services.project).get(kind.name, key)
     if found is None:
         raise not_found(kind.field, key)
     return found

@@ -61,6 +61,6 @@ async def _stream(services: Services, job_id: str, after: int) -> AsyncIterator[
 
 def _look(services: Services, job_id: str, after: int) -> tuple[bool, list[Event]]:
     with services.database.reading() as session:
-        jobs = JobRepository(session)
+        jobs = JobRepository(session, services.project)
         job = jobs.get(job_id)
         return job is None or job.state in FINISHED, jobs.events(job_id, after)

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
+from pydantic import AwareDatetime
 from starlette.responses import JSONResponse
 
 from api.json_body import JsonObject, only_keys
@@ -12,15 +13,18 @@ from api.pointing import under
 from api.problems import Problem, not_found
 from api.references import read_revision
 from api.services import Services, Wired
-from api.submission import RETRY_AFTER_S, checked_scenario, stored_scenario, submit
+from api.submission import RETRY_AFTER_S, Submission, checked_scenario, stored_scenario, submit
 from db.answers import AnswerRepository
-from db.jobs import JobRepository
+from db.jobs import HIGH, LOW, NORMAL, JobFilter, JobRepository
 from db.records import Job
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/plan-jobs", tags=["plan-jobs"])
 FINISHED = ("succeeded", "failed", "cancelled", "expired")
 STATES = "^(queued|running|succeeded|failed|cancelled|expired)$"
+STATUSES = "^(optimal|feasible|infeasible|time_limit)$"
+PRIORITIES = {"high": HIGH, "normal": NORMAL, "low": LOW}
+NAMES = {value: name for name, value in PRIORITIES.items()}
 Key = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 _BODY = json_body(
     'A scenario, or "scenario_id" of a stored one with an optional "revision".',
@@ -31,6 +35,7 @@ _BODY = json_body(
             "scenario": {"$ref": "#/components/schemas/Scenario"},
             "scenario_id": {"type": "string"},
             "revision": {"type": "integer", "minimum": 1},
+            "priority": {"enum": ["high", "normal", "low"], "default": "normal"},
         },
     },
 )
@@ -45,22 +50,57 @@ _BODY = json_body(
 )
 def create(services: Wired, request: JsonObject, idempotency_key: Key = None) -> Response:
     """Check a scenario and queue it; the answer is fetched from the job."""
-    scenario, revisions = _question(services, request)
-    job = submit(services, scenario, revisions, key=idempotency_key, request=request)
-    headers = {"Location": f"/v1/plan-jobs/{job.id}", "Retry-After": RETRY_AFTER_S}
-    return JSONResponse(shown(job), status_code=202, headers=headers)
+    asked, priority = _without_priority(request)
+    scenario, revisions = _question(services, asked)
+    made = submit(
+        services,
+        Submission(
+            scenario=scenario, revisions=revisions, priority=priority, key=idempotency_key, request=request
+        ),
+    )
+    headers = {
+        "Location": f"/v1/plan-jobs/{made.job.id}",
+        "Retry-After": RETRY_AFTER_S,
+        "X-Cache": "hit" if made.is_known else "miss",
+    }
+    return JSONResponse(shown(made.job), status_code=202, headers=headers)
+
+
+def _without_priority(request: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """The rest of a request, and how urgent it is."""
+    name = request.get("priority", "normal")
+    if not isinstance(name, str) or name not in PRIORITIES:
+        raise InvalidInput(
+            f"priority {str(name)[:40]!r} is not known",
+            pointer="/priority",
+            hint=f"Maybe one of: {', '.join(PRIORITIES)}.",
+        )
+    return {key: value for key, value in request.items() if key != "priority"}, PRIORITIES[name]
+
+
+def wanted_jobs(
+    state: Annotated[str | None, Query(pattern=STATES)] = None,
+    status: Annotated[str | None, Query(pattern=STATUSES, description="Of the answer.")] = None,
+    name: Annotated[str | None, Query(max_length=300, description="Part of the scenario's name.")] = None,
+    created_after: Annotated[AwareDatetime | None, Query()] = None,
+    created_before: Annotated[AwareDatetime | None, Query()] = None,
+) -> JobFilter:
+    """Which jobs a list is to hold."""
+    return JobFilter(
+        state=state, status=status, name=name, created_after=created_after, created_before=created_before
+    )
 
 
 @router.get("", operation_id="list_plan_jobs", responses=problems(422))
 def listing(
     services: Wired,
+    wanted: Annotated[JobFilter, Depends(wanted_jobs)],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-    state: Annotated[str | None, Query(pattern=STATES)] = None,
 ) -> dict[str, Any]:
     """List jobs, newest first."""
     with services.database.reading() as session:
-        page = JobRepository(session).page(limit, cursor, state)
+        page = JobRepository(session, services.project).page(limit, cursor, wanted)
     return page_body(page, shown)
 
 
@@ -77,7 +117,7 @@ def result(services: Wired, job_id: str) -> Response:
     """The answer (shardwright.plans/1); infeasible is an answer too."""
     job = find(services, job_id)
     with services.database.reading() as session:
-        text = AnswerRepository(session).text(job_id)
+        text = AnswerRepository(session, services.project).text(job_id)
     if text is None:
         raise _no_answer(job)
     return Response(text, media_type="application/json")
@@ -88,7 +128,7 @@ def cancel(services: Wired, job_id: str) -> Response:
     """Stop a job at once; what was found so far stays in its figures. Finished jobs stay as they are."""
     find(services, job_id)
     with services.database.writing() as session:
-        cancelled = JobRepository(session).finish(job_id, "cancelled")
+        cancelled = JobRepository(session, services.project).cancel(job_id)
     if cancelled:
         services.queue.cancel(job_id)
     return JSONResponse(shown(find(services, job_id)))
@@ -97,7 +137,7 @@ def cancel(services: Wired, job_id: str) -> Response:
 def find(services: Services, job_id: str) -> Job:
     """One job, or the problem that there is none."""
     with services.database.reading() as session:
-        job = JobRepository(session).get(job_id)
+        job = JobRepository(session, services.project).get(job_id)
     if job is None:
         raise not_found("plan job", job_id)
     return job
@@ -110,12 +150,16 @@ def shown(job: Job) -> dict[str, Any]:
         "id": job.id,
         "scenario_name": job.scenario_name,
         "state": job.state,
+        "priority": NAMES.get(job.priority, str(job.priority)),
         "phase": job.phase,
         "status": job.status,
         "incumbent": job.incumbent,
         "bound": job.bound,
         "gap": job.gap,
         "error": job.error,
+        "attempts": job.attempts,
+        "question_sha256": job.question_sha256,
+        "answered_by": job.answered_by,
         "revisions": job.revisions,
         "created_at": job.created_at.isoformat(),
         "started_at": job.started_at.isoformat() if job.started_at else None,

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1/plans", tags=["plans"])
 def listing(services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: PlanCursor = None) -> dict[str, Any]:
     """List plans: newest job first, by rank."""
     with services.database.reading() as session:
-        page = AnswerRepository(session).page(limit, cursor)
+        page = AnswerRepository(session, services.project).page(limit, cursor)
     return page_body(page, _line)
 
 
@@ -69,8 +69,8 @@ def what_if(services: Wired, plan_id: str, request: JsonObject) -> dict[str, Any
 def find(services: Services, plan_id: str) -> tuple[StoredPlan, Job]:
     """A plan and its job, or the problem that there is none."""
     with services.database.reading() as session:
-        plan = AnswerRepository(session).plan(plan_id)
-        job = JobRepository(session).get(plan.job_id) if plan is not None else None
+        plan = AnswerRepository(session, services.project).plan(plan_id)
+        job = JobRepository(session, services.project).get(plan.job_id) if plan is not None else None
     if plan is None or job is None:
         raise not_found("plan", plan_id)
     return plan, job

@@ -61,7 +61,9 @@ def _calibration(services: Services, content: Any) -> "Calibration | None":
         return None
     if is_reference(content):
         with services.database.reading() as session:
-            content = fetch(content, "calibrations", "/calibration", DocumentRepository(session).get).body
+            content = fetch(
+                content, "calibrations", "/calibration", DocumentRepository(session, services.project).get
+            ).body
     with under("/calibration"):
         return calibration_file.from_document(content)
 

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from db.tables import Base
+from db import tables  # noqa: F401 - the metadata is filled by it
+from db.base import Base
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)

@@ -11,7 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from api.jobs.subprocess_queue import SubprocessQueue
+from api.jobs.child_pool import ChildPool
+from api.jobs.job_runner import JobRunner
+from api.jobs.thread_queue import ThreadQueue
 from api.settings import Settings
 from db.database import Database
 
@@ -26,17 +28,19 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     return Settings(database_url=f"sqlite:///{folder / 'service.db'}", **chosen)
 
 
+def thread_queue(database: Database, chosen: Settings, workers: int = 2) -> ThreadQueue:
+    """A queue of threads over the scripted child."""
+    runner = JobRunner(
+        database, ChildPool(CHILD), worker_id="threads", pricing_allowance_s=chosen.pricing_allowance_s
+    )
+    return ThreadQueue(runner, workers=workers, max_interruptions=chosen.max_attempts)
+
+
 @contextmanager
 def service(chosen: Settings) -> Iterator[TestClient]:
     """A running service whose solves are done by the scripted child."""
     database = Database(chosen.database_url)
-    queue = SubprocessQueue(
-        database,
-        workers=2,
-        pricing_allowance_s=chosen.pricing_allowance_s,
-        max_attempts=chosen.max_attempts,
-        command=CHILD,
-    )
+    queue = thread_queue(database, chosen)
     try:
         with TestClient(create_app(chosen, queue), raise_server_exceptions=False) as client:
             yield client

@@ -21,17 +21,31 @@ def progress(phase: str, **figures: float) -> None:
 def main() -> None:
     from api.jobs.child import die_with
 
-    die_with(int(sys.argv[-1]))
-    asked = json.loads(sys.stdin.buffer.read())
+    die_with(int(sys.argv[-2]))
+    for line in sys.stdin.buffer:
+        respond(json.loads(line))
+
+
+def respond(question: dict[str, object]) -> None:
+    asked = question["scenario"]
     name = asked["name"].split()[0]
+    if "point" in question:
+        point(question, name)
+        return
     progress("validating")
     if name == "crash":
         sys.exit("out of luck")
+    if name == "hang":
+        time.sleep(600)
     if name == "sleep":
         grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         progress("solving", incumbent=11.0, bound=12.5, gap=0.136)
         Path(asked["name"].split()[1]).write_text(f"{grandchild.pid}")
         time.sleep(600)
+    if name == "pause":
+        time.sleep(float(asked["name"].split()[1]))
+    if name == "hog":
+        bytearray(10**12)
     if name == "refuse":
         say(
             kind="error",
@@ -47,6 +61,16 @@ def main() -> None:
             marker.write_text("seen")
             time.sleep(600)
     answer(asked, name)
+
+
+def point(question: dict[str, object], name: str) -> None:
+    number = question["point"]
+    if name == "crash" and number == 3:
+        sys.exit("out of luck")
+    if name == "pause":
+        time.sleep(float(question["scenario"]["name"].split()[1]))
+    body = {"number": number, "changes": {}, "status": "optimal", "reason": None, "outcome": None}
+    say(kind="answer", status="optimal", text=json.dumps({**body, "predicted": None}))
 
 
 def answer(asked: dict[str, object], name: str) -> None:

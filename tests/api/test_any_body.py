@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from api.document_kinds import KINDS
 from api.services import Services
-from db.tables import Base
+from db.base import Base
 from tests.api.hostile import resolves, spoilt
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)

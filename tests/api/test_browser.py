@@ -12,9 +12,8 @@ import pytest
 import uvicorn
 
 from api.app import create_app
-from api.jobs.subprocess_queue import SubprocessQueue
 from db.database import Database
-from tests.api.conftest import CHILD, PATIENCE_S, settings_in
+from tests.api.conftest import PATIENCE_S, settings_in, thread_queue
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -29,7 +28,7 @@ Open = Callable[..., Any]
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = settings_in(tmp_path_factory.mktemp("browser"))
     database = Database(settings.database_url)
-    queue = SubprocessQueue(database, workers=1, pricing_allowance_s=60, command=CHILD)
+    queue = thread_queue(database, settings, workers=1)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(create_app(settings, queue), log_level="warning", timeout_graceful_shutdown=1)

@@ -20,10 +20,11 @@ from tests.api.sample_answer import scenario_document
 
 SERVER = """
 import sys, time
-from api.jobs.subprocess_queue import SubprocessQueue
-from db.answers import AnswerRepository
+from api.jobs.wiring import durable_queue
+from api.settings import Settings
 from db.database import Database
-queue = SubprocessQueue(Database(sys.argv[1]), workers=1, pricing_allowance_s=60, command=sys.argv[2:])
+settings = Settings(database_url=sys.argv[1], workers=1, solve_command=sys.argv[2:])
+queue = durable_queue(settings, Database(settings.database_url))
 queue.start()
 time.sleep(600)
 """
@@ -84,7 +85,7 @@ def test_stopping_the_service_leaves_the_job_to_the_next_one(
     job = first.post("/v1/plan-jobs", json=asked).json()
     until(lambda: written(marker))
     first.app.state.services.queue.stop()  # type: ignore[attr-defined]
-    assert first.get(job["links"]["self"]).json()["state"] == "running"
+    assert first.get(job["links"]["self"]).json()["state"] == "queued"
     assert wait(make_client(), job["id"])["state"] == "succeeded"
 
 

@@ -7,9 +7,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from db.base import Base
 from db.database import Database
 from db.documents import DocumentRepository
-from db.tables import Base
 from db.upgrade import upgrade
 from models.errors import InvalidInput
 
