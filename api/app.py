@@ -25,16 +25,18 @@ from api.routes import (
     plan_jobs,
     plans,
     quick,
+    sweeps,
 )
 from api.services import Services
 from api.settings import Settings
 from db.database import Database
-from db.upgrade import upgrade
+from db.upgrade import check_current, upgrade
 
 STATIC = Path(__file__).parent / "static"
 ROUTES = (
     plan_jobs,
     job_events,
+    sweeps,
     not_built,
     plans,
     quick,
@@ -80,8 +82,8 @@ def _add_routes(app: FastAPI) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Schema first, then the workers; at the end the other way round."""
     services: Services = app.state.services
-    if services.database.is_sqlite:
-        await run_in_threadpool(upgrade, services.database)
+    prepare = upgrade if services.database.is_sqlite else check_current
+    await run_in_threadpool(prepare, services.database)
     services.writer.start()
     await run_in_threadpool(services.queue.start)
     try:

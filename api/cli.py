@@ -14,6 +14,7 @@ from api.commands import (
     catalog,
     check,
     measure,
+    migrate,
     not_built,
     plan,
     predict,
@@ -23,6 +24,7 @@ from api.commands import (
     solve,
     verify,
     what_if,
+    worker,
 )
 
 app = typer.Typer(
@@ -68,7 +70,13 @@ app.command("verify")(verify.command)
 app.command("catalog")(catalog.command)
 app.command("schema")(schema.command)
 app.command("serve")(serve.command)
+app.command("worker")(worker.command)
+app.command("migrate")(migrate.command)
 for _name, _what in not_built.COMMANDS.items():
     app.command(_name, help=f"{_what} (not built yet)", context_settings=not_built.ANY_ARGUMENTS)(
         not_built.command_of(_name)
     )
+
+
+if __name__ == "__main__":
+    app()

@@ -29,6 +29,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "check": _of("models.check", "CheckAnswer"),
     "what-if": _of("models.what_if", "WhatIfAnswer"),
     "requirements": _of("models.requirements", "RequirementsAnswer"),
+    "sweep-point": _of("models.sweep", "SweepPoint"),
     "calibration": _of("models.calibration", "Calibration"),
 }
 

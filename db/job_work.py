@@ -91,6 +91,11 @@ class JobWork:
         asked = select(JobRow.id).where(JobRow.state.in_(UNFINISHED)).order_by(JobRow.priority, JobRow.id)
         return list(self._session.scalars(asked))
 
+    def of_sweep(self, sweep_id: str) -> list[str]:
+        """Unfinished jobs of a sweep, in order."""
+        asked = select(JobRow.id).where(JobRow.sweep_id == sweep_id, JobRow.state.in_(UNFINISHED))
+        return list(self._session.scalars(asked.order_by(JobRow.id)))
+
     def to_dispatch(self, ahead: int) -> list[tuple[str, int, int]]:
         """Queued jobs the queue lacks (id, dispatches, priority), ``ahead`` of each priority at most."""
         waiting = (

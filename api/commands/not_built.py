@@ -10,7 +10,6 @@ COMMANDS = {
     "simulate": "Replay traffic through a plan",
     "import": "Read topology, traces or benchmark reports",
     "export": "Write the files that deploy a plan",
-    "worker": "Run an extra worker",
 }
 ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 

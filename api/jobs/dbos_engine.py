@@ -30,11 +30,12 @@ class DbosEngine:
     def __init__(self, runner: JobRunner, *, system_url: str, slots: int) -> None:
         self._runner = runner
         self._system_url = system_url
+        self._migrates = system_url.startswith("sqlite")
         self._slots = slots
         self._workflow: Any = None
 
     def launch(self) -> None:
-        """Begin to take jobs; makes or extends the tables of DBOS."""
+        """Begin to take jobs; a SQLite file is made or extended, other databases were migrated before."""
         from dbos import DBOS, DBOSConfig
 
         config: DBOSConfig = {
@@ -43,6 +44,7 @@ class DbosEngine:
             "application_version": SCHEMA,
             "executor_id": self._runner.worker_id,
             "log_level": "ERROR",
+            "run_migrations": self._migrates,
         }
         DBOS(config=config)
         _runners[:] = [self._runner]
@@ -96,6 +98,13 @@ class DbosEngine:
         )
         if ended:
             DBOS.delete_workflows([each.workflow_id for each in ended])
+
+
+def migrate(system_url: str) -> None:
+    """Make or extend the tables of DBOS."""
+    from dbos import run_dbos_database_migrations
+
+    run_dbos_database_migrations(system_url)
 
 
 def name_of(job_id: str, dispatches: int) -> str:

@@ -10,7 +10,7 @@ class SolveQueue(Protocol):
         """Begin working; jobs a dead server left unfinished are taken up again."""
 
     def submit(self, job_id: str) -> None:
-        """Run a job whose row is stored and committed."""
+        """Run a job, or those of a sweep, whose rows are stored and committed."""
 
     def cancel(self, job_id: str) -> None:
         """Stop the work on a job already marked as cancelled."""

@@ -37,13 +37,16 @@ class ThreadQueue:
             work.interrupt((), self._max_interruptions)
             left = work.unfinished()
         for job_id in left:
-            self.submit(job_id)
+            self._waiting.put(job_id)
         for thread in self._threads:
             thread.start()
 
     def submit(self, job_id: str) -> None:
-        """Run a stored job as soon as a thread is free."""
-        self._waiting.put(job_id)
+        """Run a stored job, or those of a sweep, as soon as a thread is free."""
+        with self._runner.database.reading() as session:
+            jobs = JobWork(session).of_sweep(job_id)
+        for each in jobs or [job_id]:
+            self._waiting.put(each)
 
     def cancel(self, job_id: str) -> None:
         """Kill the process of a job, if it has one."""

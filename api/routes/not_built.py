@@ -14,7 +14,6 @@ PATHS = (
     "/plans/{plan_id}/export",
     "/plans/{plan_id}/cost-graph",
     "/plans/{plan_id}/roofline",
-    "/sweeps",
     "/benchmarks",
 )
 METHODS = ["GET", "POST", "PUT", "DELETE"]

@@ -9,6 +9,8 @@ from itertools import count
 
 import pytest
 
+from api.jobs.dbos_engine import migrate
+from api.jobs.wiring import system_url
 from db.database import Database
 from db.jobs import JobRepository
 from db.upgrade import upgrade
@@ -43,6 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server
 def database(server: postgres.Server) -> Iterator[Database]:
     made = Database(server.database(f"case_{next(_numbers)}"))
     upgrade(made)
+    migrate(system_url(made.url))
     yield made
     made.close()
 
