@@ -12,9 +12,11 @@ from starlette.staticfiles import StaticFiles
 from api import error_handlers, openapi
 from api.group_commit import GroupCommit
 from api.guard import Guard
+from api.intake import Intake
 from api.jobs.port import SolveQueue
 from api.jobs.wiring import durable_queue
 from api.pages import job_pages, new_plan
+from api.plan_cache import PlanCache
 from api.routes import (
     calibrations,
     catalogue,
@@ -62,8 +64,13 @@ def create_app(settings: Settings | None = None, queue: SolveQueue | None = None
         docs_url=None,
         redoc_url=None,
     )
+    intake = Intake(settings.max_waiting_jobs)
     app.state.services = Services(
-        settings=settings, database=database, queue=queue, writer=GroupCommit(database)
+        settings=settings,
+        database=database,
+        queue=queue,
+        intake=GroupCommit(database, intake.write_all),
+        plans=PlanCache(),
     )
     error_handlers.install(app)
     openapi.install(app)
@@ -84,11 +91,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     prepare = upgrade if services.database.is_sqlite else check_current
     await run_in_threadpool(prepare, services.database)
-    services.writer.start()
+    services.intake.start()
     await run_in_threadpool(services.queue.start)
     try:
         yield
     finally:
-        await run_in_threadpool(services.writer.stop)
+        await run_in_threadpool(services.intake.stop)
         await run_in_threadpool(services.queue.stop)
         services.database.close()

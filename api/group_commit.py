@@ -2,49 +2,55 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
 from db.database import Database
 
 MOST_TOGETHER = 64
+Asked = TypeVar("Asked")
 Made = TypeVar("Made")
 
 
-class GroupCommit:
-    """One thread that writes what waits; each caller gets its own result after the commit, or its error."""
+class GroupCommit(Generic[Asked, Made]):
+    """One thread that writes what waits; each caller gets its own result after the commit, or its error.
 
-    def __init__(self, database: Database) -> None:
+    Parameters
+    ----------
+    write_all
+        Writes some requests in a session; a result for each, or the exception it is refused with. Where it
+        raises, the transaction is undone and each request is written in one of its own.
+    """
+
+    def __init__(
+        self, database: Database, write_all: Callable[[Session, Sequence[Asked]], Sequence[Made | Exception]]
+    ) -> None:
         self._database = database
-        self._waiting: queue.SimpleQueue[tuple[Callable[[Session], Any], Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
-        self._thread: threading.Thread | None = None
+        self._write_all = write_all
+        self._waiting: queue.SimpleQueue[tuple[Asked, Future[Made]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="group-commit", daemon=True)
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread = threading.Thread(target=self._work, name="group-commit", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Write what waits, then end."""
         self._waiting.put(None)
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.join()
 
-    def run(self, action: Callable[[Session], Made]) -> Made:
-        """Result of an action inside a transaction, once that is committed."""
+    def begin(self, asked: Asked) -> "Future[Made]":
+        """Result of a request once it is committed."""
         made: Future[Made] = Future()
-        self._waiting.put((action, made))
-        return made.result()
+        self._waiting.put((asked, made))
+        return made
 
     def _work(self) -> None:
         while (first := self._waiting.get()) is not None:
-            batch = [first]
-            ends = False
+            batch, ends = [first], False
             while len(batch) < MOST_TOGETHER and not self._waiting.empty():
                 following = self._waiting.get()
                 if following is None:
@@ -55,22 +61,19 @@ class GroupCommit:
             if ends:
                 return
 
-    def _write(self, batch: list[tuple[Callable[[Session], Any], Future[Any]]]) -> None:
-        """One transaction, a savepoint for each action; nobody hears of success before the commit."""
-        done: list[tuple[Future[Any], Any]] = []
+    def _write(self, batch: "list[tuple[Asked, Future[Made]]]") -> None:
         try:
             with self._database.writing() as session:
-                for action, made in batch:
-                    try:
-                        with session.begin_nested():
-                            result = action(session)
-                        done.append((made, result))
-                    except Exception as error:
-                        made.set_exception(error)
-        except Exception as error:  # the whole transaction is gone, with everything in it
-            for _, made in batch:
-                if not made.done():
-                    made.set_exception(error)
+                results = self._write_all(session, [asked for asked, _ in batch])
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            for each in batch:
+                self._write([each])
             return
-        for made, result in done:
-            made.set_result(result)
+        for (_, made), result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                made.set_exception(result)
+            else:
+                made.set_result(result)

@@ -32,6 +32,19 @@ def resolve(scenario: dict[str, Any], find: Find) -> tuple[dict[str, Any], dict[
     return out, used
 
 
+def has_references(scenario: dict[str, Any]) -> bool:
+    """Whether anything stored is named, so that the database has to be asked."""
+    named = any(is_reference(owner[key]) for owner, key, _, _ in _places(scenario))
+    return named or isinstance(scenario.get("price_book"), dict)
+
+
+def has_inline_model(scenario: dict[str, Any]) -> bool:
+    """Whether a deployment carries a ``config.json``, which takes long to read."""
+    deployments = scenario.get("deployments")
+    listed = deployments if isinstance(deployments, list) else []
+    return any(isinstance(d, dict) and not isinstance(d.get("model"), str) for d in listed)
+
+
 def is_reference(value: Any) -> bool:
     """Whether a value names a stored document instead of being one."""
     return isinstance(value, dict) and "id" in value and set(value) <= {"id", "revision"}

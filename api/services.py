@@ -6,7 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.group_commit import GroupCommit
+from api.intake import Submission, Submitted
 from api.jobs.port import SolveQueue
+from api.plan_cache import PlanCache
 from api.settings import Settings
 from db.base import LOCAL_PROJECT
 from db.database import Database
@@ -19,7 +21,8 @@ class Services:
     settings: Settings
     database: Database
     queue: SolveQueue
-    writer: GroupCommit
+    intake: GroupCommit[Submission, Submitted]
+    plans: PlanCache
     project: str = LOCAL_PROJECT
 
 
@@ -30,4 +33,9 @@ def services_of(request: Request) -> Services:
     return services if project == services.project else replace(services, project=project)
 
 
-Wired = Annotated[Services, Depends(services_of)]
+async def _wired(request: Request) -> Services:
+    """A coroutine, so that no thread has to be asked for it."""
+    return services_of(request)
+
+
+Wired = Annotated[Services, Depends(_wired)]

@@ -43,8 +43,8 @@ class AnswerRepository:
         return None if row is None else row.body
 
     def plan(self, plan_id: str) -> StoredPlan | None:
-        """One plan; of equal plans found by several jobs, the one of the newest job."""
-        asked = self._mine().where(PlanRow.plan_id == plan_id).order_by(PlanRow.job_id.desc()).limit(1)
+        """One plan; of equal plans found by several jobs, the one of the first, so that it never changes."""
+        asked = self._mine().where(PlanRow.plan_id == plan_id).order_by(PlanRow.job_id).limit(1)
         row = self._session.scalars(asked).first()
         return None if row is None else _stored(row)
 

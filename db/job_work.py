@@ -7,8 +7,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db.clock import now
+from db.job_intake import known_answers
 from db.job_states import FIGURES, UNFINISHED, finish, job_of, move, tell
-from db.jobs import answered
 from db.records import Job
 from db.tables import JobRow
 
@@ -33,11 +33,12 @@ class JobWork:
 
     def answer_from_before(self, job: Job) -> bool:
         """End a claimed job with the stored answer of the same question, if there is one by now."""
-        before = answered(self._session, job.project, job.question_sha256)
+        known = known_answers(self._session, {job.question_sha256} - {None})
+        before = known.get((job.project, job.question_sha256))
         if before is None:
             return False
-        figures = {name: getattr(before, name) for name in FIGURES}
-        return self.finish(job, "succeeded", answered_by=before.answered_by or before.id, **figures)
+        figures = {name: before.figures[name] for name in FIGURES}
+        return self.finish(job, "succeeded", answered_by=before.job_id, **figures)
 
     def progress(self, job: Job, phase: str, figures: Mapping[str, float | None]) -> bool:
         """Store where a claimed job stands; False where it is no longer ours."""

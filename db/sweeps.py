@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from db.base import LOCAL_PROJECT
 from db.clock import new_id, now
+from db.job_intake import LOW, SWEEP, JobIntake, NewJob
 from db.job_states import UNFINISHED
-from db.jobs import LOW, SWEEP, JobRepository, NewJob
 from db.records import Page, Sweep, SweepPoint
 from db.tables import JobRow
 from db.work_tables import SweepPointRow, SweepRow
@@ -38,12 +38,21 @@ class SweepRepository:
         )
         self._session.add(row)
         self._session.flush()
-        jobs = JobRepository(self._session, self._project)
-        for first in range(0, total, batch):
-            span = {"first": first, "count": min(batch, total - first), "scenario": scenario, "axes": axes}
-            jobs.store(
-                NewJob(scenario=span, name=row.name, revisions={}, kind=SWEEP, priority=LOW, sweep_id=row.id)
-            )
+        spans = [(first, min(batch, total - first)) for first in range(0, total, batch)]
+        JobIntake(self._session).store(
+            [
+                NewJob(
+                    scenario={"first": first, "count": count, "scenario": scenario, "axes": axes},
+                    name=row.name,
+                    revisions={},
+                    project=self._project,
+                    kind=SWEEP,
+                    priority=LOW,
+                    sweep_id=row.id,
+                )
+                for first, count in spans
+            ]
+        )
         return self._sweep(row)
 
     def get(self, sweep_id: str) -> Sweep | None:

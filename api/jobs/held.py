@@ -1,4 +1,4 @@
-"""A job in work."""
+"""A job in work and the process that works on it."""
 
 from dataclasses import dataclass
 

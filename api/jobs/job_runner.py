@@ -15,8 +15,8 @@ from api.jobs.child_pool import ChildPool
 from api.jobs.held import Held
 from db.answers import AnswerRepository
 from db.database import Database
+from db.job_intake import SWEEP
 from db.job_work import JobWork
-from db.jobs import SWEEP
 from db.patience import patiently
 from db.records import Job
 

@@ -5,14 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
+from api.intake import Submission
 from api.pages.form_fields import DEFAULTS, choices, field_at
 from api.pages.form_reading import FormFault, read_form
 from api.pages.rendering import page
 from api.pages.same_origin import same_origin
 from api.render.faults import faults_of
 from api.services import Services, Wired, services_of
-from api.submission import Submission, checked_scenario, submit
-from db.jobs import HIGH
+from api.submission import checked_scenario, submit
+from db.job_intake import HIGH
 from models.errors import ShardwrightError
 
 router = APIRouter(include_in_schema=False)
@@ -63,7 +64,7 @@ def _queued(services: Services, values: dict[str, str]) -> tuple[str | None, lis
             )
             for fault in faults_of(error)
         ]
-    asked = Submission(scenario=checked, revisions=revisions, priority=HIGH)
+    asked = Submission(scenario=checked, revisions=revisions, project=services.project, priority=HIGH)
     return f"/jobs/{submit(services, asked).job.id}", []
 
 

@@ -4,18 +4,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from api.intake import RETRY_AFTER_S, Submission
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
 from api.pointing import under
 from api.problems import Problem, not_found
-from api.references import read_revision
+from api.references import has_inline_model, has_references, read_revision
 from api.services import Services, Wired
-from api.submission import RETRY_AFTER_S, Submission, checked_scenario, stored_scenario, submit
+from api.submission import checked_scenario, stored_scenario, submit_soon
 from db.answers import AnswerRepository
-from db.jobs import HIGH, LOW, NORMAL, JobFilter, JobRepository
+from db.job_intake import HIGH, LOW, NORMAL
+from db.jobs import JobFilter, JobRepository
 from db.records import Job
 from models.errors import InvalidInput
 
@@ -48,22 +51,34 @@ _BODY = json_body(
     openapi_extra=_BODY,
     responses={**BODY_PROBLEMS, **problems(404, 429, 501)},
 )
-def create(services: Wired, request: JsonObject, idempotency_key: Key = None) -> Response:
+async def create(services: Wired, request: JsonObject, idempotency_key: Key = None) -> Response:
     """Check a scenario and queue it; the answer is fetched from the job."""
     asked, priority = _without_priority(request)
-    scenario, revisions = _question(services, asked)
-    made = submit(
-        services,
-        Submission(
-            scenario=scenario, revisions=revisions, priority=priority, key=idempotency_key, request=request
-        ),
+    scenario, revisions = await _checked(services, asked)
+    submission = Submission(
+        scenario=scenario,
+        revisions=revisions,
+        project=services.project,
+        priority=priority,
+        key=idempotency_key,
+        request=request,
     )
+    made = await submit_soon(services, submission)
     headers = {
         "Location": f"/v1/plan-jobs/{made.job.id}",
         "Retry-After": RETRY_AFTER_S,
-        "X-Cache": "hit" if made.is_known else "miss",
+        "X-Cache": "miss" if made.job.answered_by is None else "hit",
     }
     return JSONResponse(shown(made.job), status_code=202, headers=headers)
+
+
+async def _checked(services: Services, asked: dict[str, Any]) -> tuple[Any, dict[str, int]]:
+    """The question; a plain scenario is checked at once, what needs the database or long, elsewhere."""
+    scenario = asked.get("scenario")
+    plain = isinstance(scenario, dict) and not has_references(scenario) and not has_inline_model(scenario)
+    if plain:
+        return _question(services, asked)
+    return await run_in_threadpool(_question, services, asked)
 
 
 def _without_priority(request: dict[str, Any]) -> tuple[dict[str, Any], int]:

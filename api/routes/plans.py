@@ -3,7 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
@@ -33,10 +35,18 @@ def listing(services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: PlanCursor = 
 
 
 @router.get("/{plan_id}", operation_id="get_plan", responses=problems(404))
-def get(services: Wired, plan_id: str) -> dict[str, Any]:
+async def get(services: Wired, plan_id: str) -> Response:
     """One ranked plan with its job and the revisions of the stored documents it used."""
+    body = services.plans.get(services.project, plan_id)
+    if body is None:
+        body = await run_in_threadpool(_whole, services, plan_id)
+        services.plans.put(services.project, plan_id, body)
+    return Response(body, media_type="application/json")
+
+
+def _whole(services: Services, plan_id: str) -> bytes:
     plan, job = find(services, plan_id)
-    return {
+    shown = {
         "id": plan.id,
         "job_id": job.id,
         "scenario_name": job.scenario_name,
@@ -44,6 +54,7 @@ def get(services: Wired, plan_id: str) -> dict[str, Any]:
         "plan": plan.body,
         "links": {"self": f"/v1/plans/{plan.id}", "job": f"/v1/plan-jobs/{job.id}"},
     }
+    return bytes(JSONResponse(shown).body)
 
 
 @router.post(

@@ -10,13 +10,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from starlette.responses import JSONResponse, StreamingResponse
 
+from api.intake import RETRY_AFTER_S, too_many
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
 from api.pointing import under
 from api.problems import not_found
 from api.services import Services, Wired
-from api.submission import RETRY_AFTER_S, check_room, checked_scenario
+from api.submission import checked_scenario
+from db.job_intake import JobIntake
 from db.jobs import JobRepository
 from db.records import Sweep, SweepPoint
 from db.sweeps import SweepRepository
@@ -64,7 +66,8 @@ def create(services: Wired, request: JsonObject) -> Response:
     planner_sweep.check(codec.from_plain(Scenario, scenario), axes.axes, settings.max_sweep_points)
     total = planner_sweep.total(axes.axes)
     with services.database.writing() as session:
-        check_room(services, JobRepository(session, services.project))
+        if JobIntake(session).waiting() >= settings.max_waiting_jobs:
+            raise too_many()
         made = SweepRepository(session, services.project).add(
             scenario,
             codec.to_plain(axes)["axes"],

@@ -7,8 +7,9 @@ import pytest
 from db import request_keys
 from db.answers import AnswerRepository
 from db.database import Database
+from db.job_intake import HIGH
 from db.job_work import JobWork
-from db.jobs import HIGH, JobRepository
+from db.jobs import JobRepository
 from db.request_keys import RequestKeyRepository
 from models import codec
 from tests.api.sample_answer import solved
@@ -174,7 +175,7 @@ def test_answers_give_their_plans_one_by_one(database: Database) -> None:
         answers = AnswerRepository(session)
         plan = answers.plan("plan-1-16")
         assert plan is not None
-        assert (plan.job_id, plan.rank, plan.objective_value) == (newer, 1, 12.31)
+        assert (plan.job_id, plan.rank, plan.objective_value) == (key, 1, 12.31)
         assert answers.plan("nothing") is None
         first = answers.page(3, None)
         rest = answers.page(3, first.next)
