@@ -1,29 +1,36 @@
 """Application factory: the one place where the service is wired."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from api import error_handlers, openapi
+from api.caller import Callers
+from api.gate import Gate
 from api.group_commit import GroupCommit
 from api.guard import Guard
 from api.intake import Intake
 from api.jobs.port import SolveQueue
 from api.jobs.wiring import durable_queue
-from api.pages import job_pages, new_plan
+from api.metrics import Metrics
+from api.pages import job_pages, login, new_plan
 from api.plan_cache import PlanCache
+from api.request_log import RequestLog
 from api.routes import (
     calibrations,
     catalogue,
     documents,
     health,
     job_events,
+    keys,
     not_built,
+    operation,
     plan_jobs,
     plans,
     quick,
@@ -31,6 +38,7 @@ from api.routes import (
 )
 from api.services import Services
 from api.settings import Settings
+from db.access import AccessRepository, Deed
 from db.database import Database
 from db.upgrade import check_current, upgrade
 
@@ -45,6 +53,9 @@ ROUTES = (
     calibrations,
     catalogue,
     health,
+    operation,
+    keys,
+    login,
     new_plan,
     job_pages,
     documents,
@@ -64,19 +75,34 @@ def create_app(settings: Settings | None = None, queue: SolveQueue | None = None
         docs_url=None,
         redoc_url=None,
     )
+    services = _services(settings, database, queue)
+    app.state.services = services
+    error_handlers.install(app)
+    openapi.install(app)
+    app.add_middleware(Gate, callers=services.callers, is_open=not settings.requires_keys)
+    app.add_middleware(Guard, max_body_bytes=settings.max_body_bytes, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(RequestLog, metrics=services.metrics, tell=services.audit.begin)
+    _add_routes(app)
+    return app
+
+
+def _services(settings: Settings, database: Database, queue: SolveQueue) -> Services:
     intake = Intake(settings.max_waiting_jobs)
-    app.state.services = Services(
+    return Services(
         settings=settings,
         database=database,
         queue=queue,
         intake=GroupCommit(database, intake.write_all),
+        audit=GroupCommit(database, _audit),
         plans=PlanCache(),
+        metrics=Metrics(database),
+        callers=Callers(database),
     )
-    error_handlers.install(app)
-    openapi.install(app)
-    app.add_middleware(Guard, max_body_bytes=settings.max_body_bytes, allowed_hosts=settings.allowed_hosts)
-    _add_routes(app)
-    return app
+
+
+def _audit(session: Session, deeds: Sequence[Deed]) -> list[None]:
+    AccessRepository(session).tell(deeds)
+    return [None] * len(deeds)
 
 
 def _add_routes(app: FastAPI) -> None:
@@ -92,10 +118,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     prepare = upgrade if services.database.is_sqlite else check_current
     await run_in_threadpool(prepare, services.database)
     services.intake.start()
+    services.audit.start()
     await run_in_threadpool(services.queue.start)
     try:
         yield
     finally:
         await run_in_threadpool(services.intake.stop)
+        await run_in_threadpool(services.audit.stop)
         await run_in_threadpool(services.queue.stop)
         services.database.close()

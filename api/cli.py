@@ -13,6 +13,7 @@ from api.commands import (
     calibrate,
     catalog,
     check,
+    keys,
     measure,
     migrate,
     not_built,
@@ -72,6 +73,7 @@ app.command("schema")(schema.command)
 app.command("serve")(serve.command)
 app.command("worker")(worker.command)
 app.command("migrate")(migrate.command)
+app.add_typer(keys.app, name="keys")
 for _name, _what in not_built.COMMANDS.items():
     app.command(_name, help=f"{_what} (not built yet)", context_settings=not_built.ANY_ARGUMENTS)(
         not_built.command_of(_name)

@@ -77,11 +77,29 @@ def _description(app: FastAPI) -> dict[str, Any]:
     )
     schemas = description.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = PROBLEM_SCHEMA
+    description["components"]["securitySchemes"] = {
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key, where the service asks for one.",
+        }
+    }
+    description["security"] = [{"key": []}, {}]
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            _declare_everywhere(path, operation["responses"])
     for name, title in (("scenario", "Scenario"), ("plans", "RankedPlans")):
         whole = _lifted(DOCUMENTS[name]())
         schemas.update(whole.pop("$defs", {}))
         schemas[title] = whole
     return description
+
+
+def _declare_everywhere(path: str, responses: dict[str, Any]) -> None:
+    """What any request may meet: no key, too little of one, a database that is away."""
+    statuses = (503,) if path.startswith(("/healthz", "/readyz")) else (401, 403, 503)
+    for status, declared in problems(*statuses).items():
+        responses.setdefault(str(status), declared)
 
 
 def _lifted(node: Any) -> Any:

@@ -5,11 +5,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.caller import Callers
 from api.group_commit import GroupCommit
 from api.intake import Submission, Submitted
 from api.jobs.port import SolveQueue
+from api.metrics import Metrics
 from api.plan_cache import PlanCache
 from api.settings import Settings
+from db.access import Deed
 from db.base import LOCAL_PROJECT
 from db.database import Database
 
@@ -22,7 +25,10 @@ class Services:
     database: Database
     queue: SolveQueue
     intake: GroupCommit[Submission, Submitted]
+    audit: GroupCommit[Deed, None]
     plans: PlanCache
+    metrics: Metrics
+    callers: Callers
     project: str = LOCAL_PROJECT
 
 

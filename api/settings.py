@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     allowed_hosts
         Host names requests may be addressed to; empty allows all. A browser tricked into resolving a
         foreign name to this machine is turned away.
+    requires_keys
+        Access control: every request needs an API key, or the session of somebody who logged in.
+    session_lasts_s
+        Time after which the page asks to log in again [s].
     """
 
     model_config = SettingsConfigDict(env_prefix="SHARDWRIGHT_", extra="ignore")
@@ -67,3 +71,5 @@ class Settings(BaseSettings):
     requirements_time_limit_s: float = Field(default=30.0, gt=0)
     max_predict_rows: int = Field(default=5_000, ge=1)
     allowed_hosts: tuple[str, ...] = ()
+    requires_keys: bool = False
+    session_lasts_s: float = Field(default=12 * 3600.0, gt=0)

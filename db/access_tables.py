@@ -31,6 +31,18 @@ class KeyRow(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
+class SessionRow(Base):
+    """Somebody logged in to the page: the SHA-256 of the cookie, never the cookie."""
+
+    __tablename__ = "sessions"
+    secret_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    project: Mapped[ProjectName]
+    scope: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(300))
+    key_id: Mapped[str | None] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class AuditRow(Base):
     """One thing that was asked of the service and changed something, or was refused."""
 

@@ -118,6 +118,15 @@ def _access() -> None:
     )
     op.create_index("ix_api_keys_project", "api_keys", ["project"])
     op.create_table(
+        "sessions",
+        sa.Column("secret_sha256", sa.String(64), primary_key=True),
+        sa.Column("project", _PROJECT, nullable=False),
+        sa.Column("scope", sa.String(16), nullable=False),
+        sa.Column("actor", sa.String(300), nullable=False),
+        sa.Column("key_id", sa.String(64)),
+        sa.Column("expires_at", _INSTANT, nullable=False),
+    )
+    op.create_table(
         "audit",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
         sa.Column("project", _PROJECT, nullable=False),

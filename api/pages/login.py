@@ -1,0 +1,77 @@
+"""``/login`` and ``/logout``: an API key opens a session, kept in a cookie that scripts cannot read."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse
+
+from api.caller import COOKIE, new_secret, secret_of
+from api.pages.rendering import page
+from api.pages.same_origin import same_origin
+from api.services import Services, Wired
+from db.access import AccessRepository
+
+router = APIRouter(include_in_schema=False)
+SESSION_PREFIX = "sws_"
+UNKNOWN = "This key is not known, revoked, or over."
+
+
+@router.get("/login")
+def form() -> Response:
+    """Ask for a key."""
+    return page("login.html", fault="")
+
+
+@router.post("/login", dependencies=[Depends(same_origin)])
+async def log_in(services: Wired, request: Request) -> Response:
+    """Open a session for the holder of a key."""
+    async with request.form(max_files=0, max_fields=10) as typed:
+        key = str(typed.get("key", "")).strip()
+    secret = await run_in_threadpool(_opened, services, key)
+    if secret is None:
+        return page("login.html", 403, fault=UNKNOWN)
+    return with_session(services, request, secret)
+
+
+@router.post("/logout", dependencies=[Depends(same_origin)])
+async def log_out(services: Wired, request: Request) -> Response:
+    """Close the session."""
+    found = secret_of(request.headers)
+    if found is not None and found[0] == "session":
+        await run_in_threadpool(_closed, services, found[1])
+    answer = RedirectResponse("/login", status_code=303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+def with_session(services: Services, request: Request, secret: str) -> Response:
+    """On to the page, with the cookie of a session."""
+    answer = RedirectResponse("/", status_code=303)
+    answer.set_cookie(
+        COOKIE,
+        secret,
+        max_age=int(services.settings.session_lasts_s),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def _opened(services: Services, key: str) -> str | None:
+    secret = new_secret(SESSION_PREFIX)
+    with services.database.writing() as session:
+        access = AccessRepository(session)
+        who = access.identity(key)
+        if who is None:
+            return None
+        lasts = timedelta(seconds=services.settings.session_lasts_s)
+        access.open_session(secret, who, lasts, access.key_of(key))
+    return secret
+
+
+def _closed(services: Services, secret: str) -> None:
+    with services.database.writing() as session:
+        AccessRepository(session).close_session(secret)
+    services.callers.forget()
