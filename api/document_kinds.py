@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
+from api.body_schemas import CALIBRATION, DENSE
 from models import catalog, codec
 from models.cluster import Cluster
 from models.errors import Fault, InvalidInput
@@ -140,14 +141,14 @@ KINDS = {
             name="scenarios",
             field="scenario",
             check=check_scenario,
-            example={"schema": "shardwright.scenario/1"},
+            example=DENSE,
         ),
         DocumentKind(name="price-books", field="price_book", check=_check_prices, example={"h100-sxm": 2.5}),
         DocumentKind(
             name="calibrations",
             field="calibration",
             check=_check_calibration,
-            example={"schema": "shardwright.calibration/1"},
+            example=CALIBRATION,
         ),
     )
 }

@@ -1,5 +1,6 @@
 """The OpenAPI description: request bodies by reference to the published schemas, declared problems."""
 
+import copy
 from typing import Any
 
 from fastapi import FastAPI
@@ -34,6 +35,22 @@ PROBLEM_SCHEMA = {
 }
 
 
+COMPONENTS = {
+    "scenario": "Scenario",
+    "plans": "RankedPlans",
+    "what-if": "WhatIfAnswer",
+    "changes": "Changes",
+    "axes": "Axes",
+    "sweep-point": "SweepPoint",
+    "predict-row": "PredictRow",
+    "prediction": "Prediction",
+    "check": "CheckAnswer",
+    "requirements": "RequirementsAnswer",
+    "calibration": "Calibration",
+}
+"""Published schemas that the description carries as components, by the names it refers to them by."""
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Declare problem responses of these statuses."""
     return {
@@ -43,12 +60,20 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 BODY_PROBLEMS = problems(413, 415, 422)
-DOCUMENT_PROBLEMS = problems(404, 412, 413, 415, 422)
+DOCUMENT_PROBLEMS = problems(404, 412, 413, 415, 422, 501)
 
 
-def json_body(description: str, example: Any, schema: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Declare a JSON request body that a route reads by itself."""
-    content = {"schema": schema or {"type": "object"}, "example": example}
+def json_answer(
+    schema: dict[str, Any], status: int = 200, description: str = "Answer"
+) -> dict[int | str, Any]:
+    """Declare what a route answers, by a schema."""
+    return {status: {"description": description, "content": {"application/json": {"schema": schema}}}}
+
+
+def json_body(description: str, example: Any, schema: dict[str, Any], **named: Any) -> dict[str, Any]:
+    """Declare a JSON request body that a route reads by itself; ``named`` are more examples."""
+    examples = {"example": {"value": example}, **{name: {"value": value} for name, value in named.items()}}
+    content = {"schema": schema, "examples": examples} if named else {"schema": schema, "example": example}
     return {
         "requestBody": {
             "required": True,
@@ -88,11 +113,30 @@ def _description(app: FastAPI) -> dict[str, Any]:
     for path, operations in description["paths"].items():
         for operation in operations.values():
             _declare_everywhere(path, operation["responses"])
-    for name, title in (("scenario", "Scenario"), ("plans", "RankedPlans")):
+    for name, title in COMPONENTS.items():
         whole = _lifted(DOCUMENTS[name]())
         schemas.update(whole.pop("$defs", {}))
         schemas[title] = whole
+    schemas |= sent_scenario(schemas)
     return description
+
+
+def sent_scenario(schemas: dict[str, Any]) -> dict[str, Any]:
+    """A scenario as the service takes it: ids may stand for documents, prices for a book."""
+    from api.body_schemas import PRICES, REFERENCE, component
+
+    def widened(name: str, fields: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        schema: dict[str, Any] = copy.deepcopy(schemas[name])
+        for field, more in fields.items():
+            schema["properties"][field] = {"anyOf": [schema["properties"][field], *more]}
+        return schema
+
+    deployment = widened("Deployment", dict.fromkeys(("model", "workload", "slo"), [REFERENCE]))
+    scenario = widened(
+        "Scenario", {"cluster": [REFERENCE], "calibration": [REFERENCE], "price_book": [REFERENCE, PRICES]}
+    )
+    scenario["properties"]["deployments"]["items"] = component("SentDeployment")
+    return {"SentScenario": scenario, "SentDeployment": deployment}
 
 
 def _declare_everywhere(path: str, responses: dict[str, Any]) -> None:

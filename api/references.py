@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from api.pointing import under
 from db.records import Document
 from models.errors import InvalidInput
 
@@ -27,7 +28,7 @@ def resolve(scenario: dict[str, Any], find: Find) -> tuple[dict[str, Any], dict[
             used[document.id] = document.revision
             owner[key] = document.body
     if isinstance(out.get("price_book"), dict):
-        prices = out.pop("price_book")
+        prices = _checked_prices(out.pop("price_book"))
         out["cluster"] = _priced(out.get("cluster"), prices)
     return out, used
 
@@ -92,6 +93,15 @@ def fetch(reference: dict[str, Any], kind: str, pointer: str, find: Find) -> Doc
         asked = f"{key!r:.100}" + (f" revision {revision}" if revision else "")
         raise InvalidInput(f"there is no {asked} among the stored {kind}", pointer=f"{pointer}/id")
     return found
+
+
+def _checked_prices(prices: dict[str, Any]) -> dict[str, float]:
+    """Prices that came inside the scenario, by the ids of their devices."""
+    from api.document_kinds import KINDS
+
+    with under("/price_book"):
+        checked: dict[str, float] = KINDS["price-books"].check(prices)
+    return checked
 
 
 def _priced(cluster: Any, prices: dict[str, float]) -> Any:

@@ -28,6 +28,8 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "prediction": _of("models.prediction", "Prediction"),
     "check": _of("models.check", "CheckAnswer"),
     "what-if": _of("models.what_if", "WhatIfAnswer"),
+    "changes": _of("models.what_if", "Changes"),
+    "axes": _of("models.sweep", "Axes"),
     "requirements": _of("models.requirements", "RequirementsAnswer"),
     "sweep-point": _of("models.sweep", "SweepPoint"),
     "calibration": _of("models.calibration", "Calibration"),

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from starlette.responses import JSONResponse
 
+from api.body_schemas import BENCHMARK, MAX_NAME, NAME, PLAIN_OBJECT, closed
 from api.document_bounds import check_texts
 from api.document_kinds import KINDS
 from api.json_body import JsonObject, only_keys
@@ -17,19 +18,23 @@ from db.documents import DocumentRepository
 from models import codec
 from models.errors import InvalidInput, TooLarge
 
-MAX_NAME = 300
 MAX_FILES = 100
 MAX_POINTS = 300
 """A fit with its left-out points takes seconds; the command line takes more of them."""
 
 router = APIRouter(prefix="/v1", tags=["calibrations"], responses=BODY_PROBLEMS)
+_FILE = closed({"name": {"type": "string"}, "text": {"type": "string"}})
 _BODY = json_body(
     "Benchmark result files as text, and what they do not say of the system.",
     {
         "name": "my h100",
-        "files": [{"name": "bench.json", "text": "{...}"}],
+        "files": [{"name": "bench.json", "text": BENCHMARK}],
         "system": {"model": "meta-llama/Meta-Llama-3.1-8B", "device": "h100-sxm", "engine": "vllm", "tp": 1},
     },
+    closed(
+        {"name": NAME, "files": {"type": "array", "minItems": 1, "maxItems": 100, "items": _FILE}},
+        {"system": PLAIN_OBJECT},
+    ),
 )
 
 

@@ -13,6 +13,12 @@ from models.errors import UnknownName
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
+class SchemaResponse(JSONResponse):
+    """A JSON Schema under its own media type."""
+
+    media_type = "application/schema+json"
+
+
 @router.get("/catalog/{kind}", operation_id="list_catalog", responses=problems(422))
 def listing(kind: catalogue.Kind) -> dict[str, Any]:
     """Models, devices or engines, with the source of every figure."""
@@ -25,10 +31,15 @@ def names() -> dict[str, Any]:
     return {"items": [{"name": n, "href": f"/v1/schemas/{n}.json"} for n in schemas.names()], "next": None}
 
 
-@router.get("/schemas/{name}.json", operation_id="get_schema", responses=problems(404))
+@router.get(
+    "/schemas/{name}.json",
+    operation_id="get_schema",
+    response_class=SchemaResponse,
+    responses=problems(404),
+)
 def schema(name: str) -> JSONResponse:
     """One JSON Schema."""
     try:
-        return JSONResponse(schemas.schema(name), media_type="application/schema+json")
+        return SchemaResponse(schemas.schema(name))
     except UnknownName:
         raise not_found("schema", name) from None

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Response
 from starlette.responses import JSONResponse
 
+from api import body_schemas
+from api.body_schemas import MAX_NAME, NAME, closed
 from api.document_bounds import check_texts
 from api.document_kinds import KINDS, DocumentKind
 from api.json_body import JsonObject, only_keys
@@ -19,7 +21,6 @@ from db.documents import DocumentRepository
 from db.records import Document
 from models.errors import InvalidInput
 
-MAX_NAME = 300
 RevisionNumber = Annotated[int, Path(ge=1, le=MAX_REVISION)]
 IfMatch = Annotated[str | None, Header(max_length=200)]
 
@@ -31,6 +32,7 @@ def router_of(kind: DocumentKind) -> APIRouter:
     body = json_body(
         f"A {kind.field.replace('_', ' ')} and the name to store it under.",
         {"name": "example", kind.field: kind.example},
+        _body_schema(kind),
     )
 
     @router.post("", status_code=201, operation_id=f"create_{verb}", openapi_extra=body)
@@ -81,6 +83,14 @@ def router_of(kind: DocumentKind) -> APIRouter:
 
     _add_revisions(router, kind, verb)
     return router
+
+
+def _body_schema(kind: DocumentKind) -> dict[str, Any]:
+    """A scenario carries its own name, and may come bare; the others are stored under one."""
+    content = {kind.field: body_schemas.DOCUMENTS[kind.name]}
+    if kind.field == "scenario":
+        return {"oneOf": [closed(content, {"name": NAME}), content[kind.field]]}
+    return closed({"name": NAME, **content})
 
 
 def _add_revisions(router: APIRouter, kind: DocumentKind, verb: str) -> None:

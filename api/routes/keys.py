@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from starlette.responses import JSONResponse
 
+from api import ids  # noqa: F401 - registers {name:id}
+from api.body_schemas import MAX_NAME, NAME, closed
 from api.caller import new_secret
 from api.document_bounds import check_texts
 from api.json_body import JsonObject, only_keys
@@ -17,7 +19,7 @@ from db.access import SCOPES, AccessRepository, Deed, Key
 from db.clock import now
 from models.errors import InvalidInput
 
-MAX_NAME = 300
+LEAST_DAYS = 1e-3
 MAX_DAYS = 3650
 DEFAULT_GRACE_S = 24 * 3600.0
 MAX_GRACE_S = 30 * 24 * 3600.0
@@ -25,21 +27,18 @@ router = APIRouter(prefix="/v1", tags=["access"])
 _NEW = json_body(
     "What the key is for, what it may do, and how long.",
     {"name": "ci", "scope": "write", "expires_in_days": 90},
-    {
-        "type": "object",
-        "required": ["name"],
-        "additionalProperties": False,
-        "properties": {
-            "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
+    closed(
+        {"name": NAME},
+        {
             "scope": {"enum": list(SCOPES), "default": "write"},
-            "expires_in_days": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_DAYS},
+            "expires_in_days": {"type": "number", "minimum": LEAST_DAYS, "maximum": MAX_DAYS},
         },
-    },
+    ),
 )
 _GRACE = json_body(
     "How long the old key goes on working.",
     {"grace_s": 3600},
-    {"type": "object", "properties": {"grace_s": {"type": "number", "minimum": 0, "maximum": MAX_GRACE_S}}},
+    closed({}, {"grace_s": {"type": "number", "minimum": 0, "maximum": MAX_GRACE_S}}),
 )
 
 
@@ -67,7 +66,7 @@ def listing(services: Wired) -> dict[str, Any]:
     return {"items": [shown(key) for key in found], "next": None}
 
 
-@router.delete("/keys/{key_id}", operation_id="revoke_key", responses=problems(404))
+@router.delete("/keys/{key_id:id}", operation_id="revoke_key", responses=problems(404))
 def revoke(services: Wired, key_id: str) -> dict[str, Any]:
     """Close a key at once, and every session opened with it."""
     _find(services, key_id)
@@ -78,7 +77,7 @@ def revoke(services: Wired, key_id: str) -> dict[str, Any]:
 
 
 @router.post(
-    "/keys/{key_id}:rotate",
+    "/keys/{key_id:id}:rotate",
     status_code=201,
     operation_id="rotate_key",
     openapi_extra=_GRACE,
@@ -162,7 +161,7 @@ def _scope(value: Any) -> str:
     return value
 
 
-def _number(request: dict[str, Any], name: str, most: float, least: float = 1e-6) -> float | None:
+def _number(request: dict[str, Any], name: str, most: float, least: float = LEAST_DAYS) -> float | None:
     value = request.get(name)
     if value is None:
         return None

@@ -3,10 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import AwareDatetime
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from api.body_schemas import SCENARIOS, closed, component
+from api.instants import Instant, instant
 from api.intake import RETRY_AFTER_S, Submission
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
@@ -29,18 +30,18 @@ STATUSES = "^(optimal|feasible|infeasible|time_limit)$"
 PRIORITIES = {"high": HIGH, "normal": NORMAL, "low": LOW}
 NAMES = {value: name for name, value in PRIORITIES.items()}
 Key = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+_PRIORITY = {"priority": {"enum": ["high", "normal", "low"], "default": "normal"}}
+_REVISION = {"revision": {"type": ["integer", "null"], "minimum": 1}}
 _BODY = json_body(
-    'A scenario, or "scenario_id" of a stored one with an optional "revision".',
-    {"scenario_id": "scenario-0123456789abcd", "revision": 1},
+    'A scenario, or "scenario_id" of a stored one with an optional "revision"; optionally a "priority".',
+    {"scenario": SCENARIOS["dense"]},
     {
-        "type": "object",
-        "properties": {
-            "scenario": {"$ref": "#/components/schemas/Scenario"},
-            "scenario_id": {"type": "string"},
-            "revision": {"type": "integer", "minimum": 1},
-            "priority": {"enum": ["high", "normal", "low"], "default": "normal"},
-        },
+        "oneOf": [
+            closed({"scenario": component("SentScenario")}, _PRIORITY),
+            closed({"scenario_id": {"type": "string"}}, {**_REVISION, **_PRIORITY}),
+        ]
     },
+    **{name: {"scenario": scenario} for name, scenario in SCENARIOS.items() if name != "dense"},
 )
 
 
@@ -97,12 +98,16 @@ def wanted_jobs(
     state: Annotated[str | None, Query(pattern=STATES)] = None,
     status: Annotated[str | None, Query(pattern=STATUSES, description="Of the answer.")] = None,
     name: Annotated[str | None, Query(max_length=300, description="Part of the scenario's name.")] = None,
-    created_after: Annotated[AwareDatetime | None, Query()] = None,
-    created_before: Annotated[AwareDatetime | None, Query()] = None,
+    created_after: Instant = None,
+    created_before: Instant = None,
 ) -> JobFilter:
     """Which jobs a list is to hold."""
     return JobFilter(
-        state=state, status=status, name=name, created_after=created_after, created_before=created_before
+        state=state,
+        status=status,
+        name=name,
+        created_after=instant("created_after", created_after),
+        created_before=instant("created_before", created_before),
     )
 
 

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from api import ids  # noqa: F401 - registers {name:id}
+from api.body_schemas import CHANGES
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
 from api.paging import DEFAULT_LIMIT, Limit, PlanCursor, page_body
@@ -22,6 +24,7 @@ from models.what_if import Changes
 _CHANGES = json_body(
     "Fields of the scenario, named as in relaxations, and their new values.",
     {"changes": [{"change": "slo.chat.ttft_s.limit_s", "to": 2.3}]},
+    CHANGES,
 )
 router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
@@ -34,7 +37,7 @@ def listing(services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: PlanCursor = 
     return page_body(page, _line)
 
 
-@router.get("/{plan_id}", operation_id="get_plan", responses=problems(404))
+@router.get("/{plan_id:id}", operation_id="get_plan", responses=problems(404))
 async def get(services: Wired, plan_id: str) -> Response:
     """One ranked plan with its job and the revisions of the stored documents it used."""
     body = services.plans.get(services.project, plan_id)
@@ -58,7 +61,7 @@ def _whole(services: Services, plan_id: str) -> bytes:
 
 
 @router.post(
-    "/{plan_id}:what-if",
+    "/{plan_id:id}:what-if",
     operation_id="what_if",
     openapi_extra=_CHANGES,
     responses={**BODY_PROBLEMS, **problems(404, 422)},

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 
+from api.body_schemas import DENSE, REFERENCE, ROW, closed, component
 from api.command_lines import is_command_line, not_read_yet
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
@@ -21,17 +22,29 @@ if TYPE_CHECKING:
     from models.calibration import Calibration
 
 router = APIRouter(prefix="/v1", tags=["quick"], responses={**BODY_PROBLEMS, **problems(501)})
+_CALIBRATION = {"oneOf": [component("Calibration"), REFERENCE, {"type": "null"}]}
 _ROWS = json_body(
     'Rows to price, with an optional "calibration" (one, or its id); one row on its own gives one answer.',
-    {"rows": []},
+    {"rows": [ROW]},
+    {
+        "oneOf": [
+            closed({"rows": {"type": "array", "items": {}}}, {"calibration": _CALIBRATION}),
+            {"type": "object", "not": {"required": ["rows"]}},
+        ]
+    },
 )
 _CHECK = json_body(
     "A scenario and a configuration: a list of groups, or a predict row.",
-    {"scenario": {}, "config": [{"role": "aggregated", "replicas": 2, "parallelism": {"tp": 8}}]},
+    {"scenario": DENSE, "config": [{"role": "aggregated", "replicas": 2, "parallelism": {"tp": 4}}]},
+    closed({"scenario": component("SentScenario"), "config": {"type": ["array", "object", "string"]}}),
 )
 _REQUIREMENTS = json_body(
     'A scenario, and optionally the "devices" to count: "pools" (default), "all", or a list of ids.',
-    {"scenario": {}, "devices": ["h100-sxm", "h200-sxm"]},
+    {"scenario": DENSE, "devices": ["h100-sxm", "h200-sxm"]},
+    closed(
+        {"scenario": component("SentScenario")},
+        {"devices": {"oneOf": [{"enum": ["pools", "all"]}, {"type": "array", "items": {"type": "string"}}]}},
+    ),
 )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from starlette.responses import JSONResponse, StreamingResponse
 
+from api.body_schemas import AXES, DENSE, closed, component
 from api.intake import RETRY_AFTER_S, too_many
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
@@ -32,20 +33,14 @@ BATCHES_PER_SLOT = 4
 """A sweep is cut fine enough that no slot waits long for the last batch."""
 FIGURES = ("objective_value", "bound", "gap", "devices_used", "usd_per_hour", "watt")
 router = APIRouter(prefix="/v1/sweeps", tags=["sweeps"])
+_LINES = {
+    "application/x-ndjson": {"schema": component("SweepPoint")},
+    "text/csv": {"schema": {"type": "string"}},
+}
 _BODY = json_body(
     "A scenario, and fields of it (named as in relaxations) with the values each is to take.",
-    {
-        "scenario": {"schema": "shardwright.scenario/1"},
-        "axes": [{"change": "cluster.pools.h100.nodes", "values": [1, 2, 4]}],
-    },
-    {
-        "type": "object",
-        "required": ["scenario", "axes"],
-        "properties": {
-            "scenario": {"$ref": "#/components/schemas/Scenario"},
-            "axes": {"type": "array", "items": {"type": "object"}},
-        },
-    },
+    {"scenario": DENSE, "axes": [{"change": "cluster.pools.main.nodes", "values": [1, 2, 4]}]},
+    closed({"scenario": component("SentScenario"), "axes": AXES}),
 )
 
 
@@ -95,7 +90,10 @@ def get(services: Wired, sweep_id: str) -> dict[str, Any]:
 
 
 @router.get(
-    "/{sweep_id}/results", operation_id="get_sweep_results", responses=problems(404, 422), response_model=None
+    "/{sweep_id}/results",
+    operation_id="get_sweep_results",
+    responses={**problems(404, 422), 200: {"description": "Lines", "content": _LINES}},
+    response_class=StreamingResponse,
 )
 def results(
     services: Wired,
