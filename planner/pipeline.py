@@ -34,7 +34,8 @@ from planner.trade_off import told_points, trade_off
 from planner.traffic import traffics
 from solvers.dominance import undominated
 from solvers.ranked import Ranking, k_best
-from solvers.result import Status
+from solvers.result import Status, relative_gap
+from solvers.watch import Tell, watched
 
 Progress = Callable[[str, dict[str, float | None]], None]
 
@@ -74,7 +75,8 @@ def plan(
     tell("solving", {})
     if isinstance(scenario.objective, CompoundObjective) and scenario.objective.pareto is not None:
         return _trade_off(question, translated, needed, clock, tell, certificate_path)
-    ranking, ranked, translated = _solve(question, translated, limit_s)
+    with watched(_figures(tell)):
+        ranking, ranked, translated = _solve(question, translated, limit_s)
     if lp_path is not None:
         certificate_file.write_lp(ranking, lp_path)
     if certificate_path is not None:
@@ -190,6 +192,17 @@ def _solve(
         )
         plans = rank_plans(scenario, question.sites, question.candidates, timed, ranking, day) or []
     return ranking, plans, timed
+
+
+def _figures(tell: Progress) -> Tell:
+    """Tells what a running search has: its best plan so far, the bound on all plans, their distance."""
+
+    def told(objective: float | None, bound: float | None) -> None:
+        known = objective is not None and bound is not None
+        gap = relative_gap(objective, bound) if known else None  # type: ignore[arg-type]
+        tell("solving", {"incumbent": objective, "bound": bound, "gap": gap})
+
+    return told
 
 
 def _sensitivities(question: Question, best: Ranking, unit: str) -> tuple[Sensitivity, ...]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from solvers import watch
 from solvers.csr import Bools, Floats
 from solvers.program import Program
 from solvers.result import relative_gap
@@ -34,12 +35,14 @@ class Incumbent:
         if x is None or not self.program.objective(x) < self.objective or not self.program.is_feasible(x):
             return False
         self.x, self.objective = x, self.program.objective(x)
+        watch.told(self.objective, self.bound)
         return True
 
     def prove(self, bound: float) -> None:
         """Take in a bound on all plans."""
-        if np.isfinite(bound):
-            self.bound = max(self.bound, bound)
+        if np.isfinite(bound) and bound > self.bound:
+            self.bound = bound
+            watch.told(self.objective, self.bound)
 
     def prove_floor(self, floor: Floats) -> None:
         """Take in bounds on the plans that use each column [columns]."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from solvers import watch
 from solvers.backends.base import Backend
 from solvers.csr import Floats, Ints
 from solvers.demand_parts import solve_by_demands
@@ -84,9 +85,10 @@ class LargeFleet:
         """The demands on their own: a point where they fit together, and their bound; first plan only."""
         if self.earlier or program.sense is not Sense.MIN:
             return None, float("nan")
-        parts = solve_by_demands(
-            self.fleet, self.objective, self.bounds, backend=backend, time_limit_s=time_limit_s, gap=gap
-        )
+        with watch.watched(None):
+            parts = solve_by_demands(
+                self.fleet, self.objective, self.bounds, backend=backend, time_limit_s=time_limit_s, gap=gap
+            )
         if parts is None:
             return None, float("nan")
         point = None
@@ -112,7 +114,8 @@ class LargeFleet:
         fixed[v.x], fixed[v.f] = True, True
         point[v.x], point[v.f] = counts, flow
         if not fixed[program.integer].all() or not fixed.all():
-            found = backend.solve(program.fixed(fixed, point), time_limit_s=COMPLETING_S, gap=1e-6)
+            with watch.watched(None):
+                found = backend.solve(program.fixed(fixed, point), time_limit_s=COMPLETING_S, gap=1e-6)
             if found.x is None:
                 return None
             point = found.x

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from solvers import watch
 from solvers.backends.base import Backend
 from solvers.blocks import Blocks, split
 from solvers.csr import Bools, Floats
@@ -96,9 +97,10 @@ def search(
     started = time.perf_counter()
     if program.sense is Sense.MAX:
         mirrored = replace(program, sense=Sense.MIN, obj=-program.obj, obj_offset=-program.obj_offset)
-        found = search(
-            mirrored, backend, time_limit_s=time_limit_s, gap=gap, hint=hint, plain_share=plain_share
-        )
+        with watch.mirrored():
+            found = search(
+                mirrored, backend, time_limit_s=time_limit_s, gap=gap, hint=hint, plain_share=plain_share
+            )
         return replace(found, objective=-found.objective, bound=-found.bound, row_duals=None)
     if plain_share is None:
         plain_share = SMALL_SHARE if program.n_cols <= SMALL_COLUMNS else 0.0
@@ -191,7 +193,8 @@ class _Search:
     def solve(self, small: Restriction, time_limit_s: float) -> Result:
         """Solve a part of the program, from the best plan where that lies in it."""
         limit_s, gap = min(time_limit_s, self.left_s()), STEP_GAP_SHARE * self.gap
-        return small.solve(self.backend, time_limit_s=limit_s, gap=gap, hint=self.best.x)
+        with watch.watched(None):
+            return small.solve(self.backend, time_limit_s=limit_s, gap=gap, hint=self.best.x)
 
     def whole(self, time_limit_s: float) -> Result | None:
         """Search all that a better plan can use; a result only where no plan exists or the solver failed."""

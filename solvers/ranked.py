@@ -8,11 +8,13 @@ new plan. Only when no such plan is left do plans that merely differ somewhere f
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cmp_to_key
 
 import numpy as np
 
+from solvers import watch
 from solvers.backends.base import Backend
 from solvers.backends.registry import default_backend
 from solvers.builder import ProgramBuilder
@@ -160,11 +162,14 @@ def k_best(
     program, _ = build(fleet, objectives, within=within)
     search.n_cols = program.n_cols
     relaxation = search.backend.solve_lp(program, time_limit_s=max(search.left_s(), LEAST_LP_S))
-    first = search.next_plan(FIRST_SHARE if k > 1 else 1.0)
-    while search.found and len(search.found) < k and not search.finished:
-        search.next_plan(1.0 / (k - len(search.found)))
     duals = relaxation.row_duals
     lp_bound = float("nan") if duals is None else dual_bound(program, duals)
+    watch.told(None, lp_bound)
+    first = search.next_plan(FIRST_SHARE if k > 1 else 1.0)
+    watch.told(first.objective if first.x is not None else None, first.bound)
+    with watch.watched(None):
+        while search.found and len(search.found) < k and not search.finished:
+            search.next_plan(1.0 / (k - len(search.found)))
     bound = _tighter(objectives[0].sense, first.bound, lp_bound)
     names = [] if duals is None else [(program.row_name(int(i)), duals[i]) for i in np.flatnonzero(duals)]
     solutions = search.ranked(bound)
@@ -237,7 +242,8 @@ class _Search:
         # among tens of thousands of columns even one node costs more than a plainer plan is worth
         tie_break = tie_break and self.fleet.n_columns <= LARGE_COLUMNS
         for _ in range(len(self.objectives) + tie_break):
-            result, variables = self._level(tuple(held), kept[0].x if kept else None, until_s)
+            with nullcontext() if first is None else watch.watched(None):
+                result, variables = self._level(tuple(held), kept[0].x if kept else None, until_s)
             if first is None:
                 first, self.last_bound = result, result.bound
             # the tie-break only makes an answer plainer: it need not be proven

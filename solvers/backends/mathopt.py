@@ -7,12 +7,15 @@ trusted: the gap is computed from objective and bound, the solution is rounded a
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from solvers import watch
+from solvers.backends import highs_log
 from solvers.backends.clean_stdout import clean_stdout
 from solvers.csr import Floats
 from solvers.program import FEASIBILITY_TOLERANCE, Program, Sense
@@ -62,8 +65,10 @@ class MathOptBackend:
         if self.mip == "highs" and program.n_cols <= SMALL_COLUMNS:
             # a restart costs more than it gains where the whole search is a fraction of a second
             parameters.highs.bool_options["mip_allow_restart"] = False
+        listener = _listener(scaling) if self.mip == "highs" and watch.is_watched() else None
         with clean_stdout():
-            answer = _call(small, self.mip, parameters, None if hint is None else scaling.scaled_point(hint))
+            point = None if hint is None else scaling.scaled_point(hint)
+            answer = _call(small, self.mip, parameters, point, listener)
         if answer is None:
             return self._after_failure(program, time_limit_s - (time.perf_counter() - started), gap)
         x = _point(answer, program, scaling)
@@ -190,7 +195,24 @@ def load() -> None:
     _proto()
 
 
-def _call(program: Program, solver: str, parameters: Any, hint: Floats | None) -> Any:
+def _listener(scaling: Scaling) -> Callable[[list[str]], None]:
+    """Hears what HiGHS logs, and tells the watcher in the caller's scale."""
+
+    def hear(lines: list[str]) -> None:
+        found = highs_log.best_of(lines)
+        if found is not None:
+            watch.told(*(None if value is None else value / scaling.objective for value in found))
+
+    return hear
+
+
+def _call(
+    program: Program,
+    solver: str,
+    parameters: Any,
+    hint: Floats | None,
+    listener: Callable[[list[str]], None] | None = None,
+) -> Any:
     """Hand the arrays to one solver and return its ``SolveResultProto``; None after an internal error."""
     p = _proto()
     kind = {"highs": p.parameters.SOLVER_TYPE_HIGHS, "gscip": p.parameters.SOLVER_TYPE_GSCIP}
@@ -205,7 +227,7 @@ def _call(program: Program, solver: str, parameters: Any, hint: Floats | None) -
             p.parameters.SolverInitializerProto(),
             parameters,
             start,
-            None,
+            listener,
             p.callback.CallbackRegistrationProto(),
             None,
             None,
