@@ -30,6 +30,19 @@ class Axes:
     axes: Annotated[tuple[Axis, ...], MinLen(1), MaxLen(8)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointPrediction:
+    """Means of one deployment under the best plan of a combination; null where there is none."""
+
+    __pydantic_config__: ClassVar[Any] = WIRE
+
+    ttft_s: float | None
+    tpot_s: float | None
+    e2e_s: float | None
+    request_per_s: float
+    output_tokens_per_s: float
+
+
 PointStatus = Literal["optimal", "feasible", "infeasible", "time_limit", "invalid", "expired", "failed"]
 
 
@@ -38,7 +51,7 @@ class SweepPoint:
     """One combination and what came of it.
 
     ``status`` is that of the answer, or invalid (``reason`` tells why the scenario cannot be), expired (the
-    solve was killed at its time limit), failed. ``predicted`` are means by deployment.
+    solve was killed at its time limit), failed. ``predicted`` is by deployment.
     """
 
     __pydantic_config__: ClassVar[Any] = WIRE
@@ -48,4 +61,4 @@ class SweepPoint:
     status: PointStatus
     reason: str | None = None
     outcome: Outcome | None = None
-    predicted: dict[str, dict[str, float | None]] | None = None
+    predicted: dict[str, PointPrediction] | None = None

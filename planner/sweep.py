@@ -8,7 +8,7 @@ from models import codec
 from models.errors import InvalidInput, TooLarge
 from models.plan import RankedPlans
 from models.scenario import Scenario
-from models.sweep import Axes, Axis, SweepPoint
+from models.sweep import Axes, Axis, PointPrediction, SweepPoint
 from models.what_if import Change
 from planner import pipeline
 from planner.changes import changed
@@ -91,17 +91,17 @@ def solve_point(scenario: Scenario, axes: tuple[Axis, ...], number: int) -> Swee
     )
 
 
-def _predicted(answer: RankedPlans) -> dict[str, dict[str, float | None]] | None:
+def _predicted(answer: RankedPlans) -> dict[str, PointPrediction] | None:
     """Means of the best plan by deployment."""
     if not answer.plans:
         return None
     return {
-        name: {
-            "ttft_s": each.ttft_s.get("mean"),
-            "tpot_s": each.tpot_s.get("mean"),
-            "e2e_s": each.e2e_s.get("mean"),
-            "request_per_s": each.request_per_s,
-            "output_tokens_per_s": each.output_tokens_per_s,
-        }
+        name: PointPrediction(
+            ttft_s=each.ttft_s.get("mean"),
+            tpot_s=each.tpot_s.get("mean"),
+            e2e_s=each.e2e_s.get("mean"),
+            request_per_s=each.request_per_s,
+            output_tokens_per_s=each.output_tokens_per_s,
+        )
         for name, each in answer.plans[0].predicted.items()
     }

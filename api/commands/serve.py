@@ -58,17 +58,33 @@ def command(
         chosen["workers"] = workers
     if log == "json":
         _log_requests()
+    settings = Settings(**chosen)
+    _check_database(settings.database_url)
     reach = "this machine only" if alone else "whoever can reach the port"
     rights = "with API keys" if guarded else "there are no keys or accounts"
     typer.echo(f"Shardwright listens on http://{host}:{port}, open to {reach}: {rights}.", err=True)
     uvicorn.run(
-        create_app(Settings(**chosen)),
+        create_app(settings),
         host=host.strip("[]"),
         port=port,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+
+
+def _check_database(url: str) -> None:
+    """What would end the service while it starts is told before, in a line."""
+    from api.jobs import alone
+    from db.database import Database
+    from db.upgrade import check_current
+
+    database = Database(url)
+    if database.is_sqlite:
+        alone.hold(database.url.database or "").close()
+    else:
+        check_current(database)
+    database.close()
 
 
 def _asked_for_keys() -> bool:

@@ -120,3 +120,11 @@ def test_the_rest_page(tmp_path: Path, address: str) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     run("rest.md", folder, **{"BASE=http://127.0.0.1:8000": f"BASE={address}"})
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the page uses curl, which is not installed")
+def test_the_page_on_running_the_service(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    run("operating.md", tmp_path, **{"PORT=8030": f"PORT={port}"})
