@@ -13,7 +13,7 @@ from api import error_handlers, openapi
 from api.guard import Guard
 from api.jobs.port import SolveQueue
 from api.jobs.subprocess_queue import SubprocessQueue
-from api.pages import job_pages, new_plan
+from api.pages import compare_page, job_pages, new_plan, plan_page, plotly_script
 from api.routes import (
     calibrations,
     catalogue,
@@ -46,6 +46,9 @@ ROUTES = (
     health,
     new_plan,
     job_pages,
+    plan_page,
+    compare_page,
+    plotly_script,
     documents,
 )
 

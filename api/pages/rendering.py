@@ -33,6 +33,10 @@ def _environment() -> Environment:
         objective_words,
         precision_words,
         relaxation_words,
+        plain,
+        si,
+        signed,
+        flops,
     ):
         made.filters[function.__name__] = function
     return made
@@ -43,6 +47,28 @@ def objective_words(scenario: Any) -> str:
     asked = scenario.get("objective", "")
     names = asked.get("minimize") or [] if isinstance(asked, dict) else [asked]
     return ", then ".join(str(name).replace("_", " ") for name in names)
+
+
+def si(value: float) -> str:
+    """A tick of an axis: 2, 50, 1 k, 10 T."""
+    return quantities.scaled(value, "").strip().replace(".00", "") if abs(value) >= 1000 else f"{value:g}"
+
+
+def plain(value: float) -> str:
+    """A number as a form field takes it."""
+    return f"{value:.10g}"
+
+
+def signed(value: float | None) -> str:
+    """A difference with its sign."""
+    if not value:
+        return quantities.NOTHING if value is None else "0"
+    return f"{'+' if value > 0 else '−'}{quantities.amount(abs(value))}"  # noqa: RUF001
+
+
+def flops(value: float) -> str:
+    """Speed of an operator."""
+    return quantities.scaled(value, "FLOP/s")
 
 
 def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:

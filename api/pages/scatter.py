@@ -1,0 +1,149 @@
+"""Points in a plane as data: drawn by the server as SVG, and the same figures for the script."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640.0, 340.0, 74.0, 48.0, 16.0, 18.0
+"""Drawing in pixels of its own view box, with room for the axes."""
+SHAPES = ("circle", "diamond", "square", "triangle-up")
+MARGIN_FRAC = 0.08
+TICKS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """One point: where it stands, how large and of which series it is, what it says and leads to."""
+
+    x: float
+    y: float
+    series: str
+    label: str
+    words: str
+    size: float = 6.0
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A line through points, with words at its end."""
+
+    name: str
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """Title and scale of one axis, with its ends."""
+
+    title: str
+    low: float
+    high: float
+    log: bool = False
+
+    def part(self, value: float) -> float:
+        """Share of the way from the low to the high end."""
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self) -> list[float]:
+        """Round numbers between the ends."""
+        if self.log:
+            first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
+            every = max(-(-(last - first + 1) // 7), 1)
+            return [10.0**p for p in range(first, last + 1, every)]
+        step = _round_step((self.high - self.low) / TICKS)
+        return [step * k for k in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scatter:
+    """Everything a chart shows; ``wanted_from`` is the x from which points are wanted (the SLO)."""
+
+    name: str
+    x: Axis
+    y: Axis
+    dots: tuple[Dot, ...]
+    traces: tuple[Trace, ...] = ()
+    series: tuple[str, ...] = ()
+    wanted_from: float | None = None
+    wanted_words: str = ""
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """A point in pixels."""
+        return (
+            round(LEFT + (WIDTH - LEFT - RIGHT) * self.x.part(x), 1),
+            round(TOP + (HEIGHT - BOTTOM - TOP) * (1.0 - self.y.part(y)), 1),
+        )
+
+    def number(self, series: str) -> int:
+        """Which of the series it is: tells colour and shape."""
+        return self.series.index(series)
+
+    def outline(self, dot: Dot) -> str:
+        """The mark of a dot as an SVG path."""
+        return mark(SHAPES[self.number(dot.series) % len(SHAPES)], *self.at(dot.x, dot.y), dot.size)
+
+    def key(self, series: str) -> str:
+        """The mark of a series in the legend."""
+        return mark(SHAPES[self.number(series) % len(SHAPES)], 9.0, 9.0, 6.5)
+
+    def polyline(self, trace: Trace) -> str:
+        """A trace as SVG points."""
+        return " ".join(f"{x},{y}" for x, y in map(self.at, trace.xs, trace.ys))
+
+    def data(self) -> dict[str, Any]:
+        """The same for the script."""
+        return {
+            "x": {"title": self.x.title, "log": self.x.log, "range": [self.x.low, self.x.high]},
+            "y": {"title": self.y.title, "log": self.y.log, "range": [self.y.low, self.y.high]},
+            "series": [
+                {
+                    "name": name, "colour": f"c{i}", "shape": SHAPES[i % len(SHAPES)],
+                    "points": [
+                        {"x": d.x, "y": d.y, "size": 2 * d.size, "label": d.label, "words": d.words,
+                         "link": d.link}
+                        for d in self.dots if d.series == name
+                    ],
+                }
+                for i, name in enumerate(self.series)
+            ],
+            "lines": [
+                {"name": t.name, "x": t.xs, "y": t.ys, "dashed": t.dashed} for t in self.traces
+            ],
+            "wanted": self.wanted_from,
+            "wantedWords": self.wanted_words,
+        }  # fmt: skip
+
+
+def mark(shape: str, x: float, y: float, r: float) -> str:
+    """Outline of a mark around a point."""
+    if shape == "circle":
+        return (
+            f"M{x - r:.1f} {y:.1f}a{r:.1f} {r:.1f} 0 1 0 {2 * r:.1f} 0a{r:.1f} {r:.1f} 0 1 0 {-2 * r:.1f} 0z"
+        )
+    corners = {
+        "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+        "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
+        "triangle-up": ((0, -1.2), (1.2, 1.0), (-1.2, 1.0)),
+    }[shape]
+    return "M" + "L".join(f"{x + r * dx:.1f} {y + r * dy:.1f}" for dx, dy in corners) + "z"
+
+
+def around(title: str, values: Sequence[float], *, log: bool = False, from_zero: bool = False) -> Axis:
+    """An axis with some room around its values."""
+    low, high = min(values), max(values)
+    if log:
+        return Axis(title=title, low=low / 1.6, high=high * 1.6, log=True)
+    room = MARGIN_FRAC * (high - low) or 0.25 * abs(high) or 1.0
+    return Axis(title=title, low=0.0 if from_zero else low - room, high=high + room)
+
+
+def _round_step(step: float) -> float:
+    """The next of 1, 2, 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= step * (1 - 1e-9))
