@@ -24,6 +24,7 @@ TABS: dict[View, str] = {
     "simplest": "Simplest",
 }
 MOST_PRICES = 10
+PRICED = {"pool": "device of pool", "limit": "unit of the cap on", "link": "B/s of the link"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,16 @@ def answer_page(job: Job, answer: RankedPlans, asked: View) -> Response:
 
 
 def prices(answer: RankedPlans) -> list[tuple[str, float]]:
-    """Shadow prices of the relaxation that are not zero, the largest first."""
+    """Shadow prices of what a cluster has and may spend, the largest first; the rest is in the JSON.
+
+    Rows that only balance one role against another say nothing by themselves; demand has a price where it
+    is served as it is, not where its largest multiple is sought.
+    """
     duals = answer.certificate.lp_duals if answer.certificate is not None else {}
-    found = [(name, value) for name, value in duals.items() if value]
+    told = {**PRICED, **({"demand": "request/s of"} if answer.objective.sense == "min" else {})}
+    found = []
+    for name, value in duals.items():
+        family, _, rest = name.partition(":")
+        if value and family in told:
+            found.append((f"{told[family]} {rest}", value))
     return sorted(found, key=lambda row: -abs(row[1]))[:MOST_PRICES]

@@ -7,6 +7,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from api.pages.plotly_script import plotly_style_ids
+from api.pages.scatter import si
 from api.render import quantities
 from api.render.infeasible import relaxation_words
 from api.render.plan_table import precision_words
@@ -39,6 +41,7 @@ def _environment() -> Environment:
         flops,
     ):
         made.filters[function.__name__] = function
+    made.globals["plotly_style_ids"] = plotly_style_ids
     return made
 
 
@@ -47,11 +50,6 @@ def objective_words(scenario: Any) -> str:
     asked = scenario.get("objective", "")
     names = asked.get("minimize") or [] if isinstance(asked, dict) else [asked]
     return ", then ".join(str(name).replace("_", " ") for name in names)
-
-
-def si(value: float) -> str:
-    """A tick of an axis: 2, 50, 1 k, 10 T."""
-    return quantities.scaled(value, "").strip().replace(".00", "") if abs(value) >= 1000 else f"{value:g}"
 
 
 def plain(value: float) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from api.render.quantities import scaled
+
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640.0, 340.0, 74.0, 48.0, 16.0, 18.0
 """Drawing in pixels of its own view box, with room for the axes."""
 SHAPES = ("circle", "diamond", "square", "triangle-up")
@@ -32,7 +34,6 @@ class Trace:
     name: str
     xs: tuple[float, ...]
     ys: tuple[float, ...]
-    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,14 @@ class Axis:
             return [10.0**p for p in range(first, last + 1, every)]
         step = _round_step((self.high - self.low) / TICKS)
         return [step * k for k in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
+
+    def data(self) -> dict[str, Any]:
+        """The same for the script."""
+        ticks = self.ticks()
+        return {
+            "title": self.title, "log": self.log, "range": [self.low, self.high], "ticks": ticks,
+            "labels": [si(value) for value in ticks],
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +108,8 @@ class Scatter:
     def data(self) -> dict[str, Any]:
         """The same for the script."""
         return {
-            "x": {"title": self.x.title, "log": self.x.log, "range": [self.x.low, self.x.high]},
-            "y": {"title": self.y.title, "log": self.y.log, "range": [self.y.low, self.y.high]},
+            "x": self.x.data(),
+            "y": self.y.data(),
             "series": [
                 {
                     "name": name, "colour": f"c{i}", "shape": SHAPES[i % len(SHAPES)],
@@ -113,7 +122,7 @@ class Scatter:
                 for i, name in enumerate(self.series)
             ],
             "lines": [
-                {"name": t.name, "x": t.xs, "y": t.ys, "dashed": t.dashed} for t in self.traces
+                {"name": t.name, "x": t.xs, "y": t.ys} for t in self.traces
             ],
             "wanted": self.wanted_from,
             "wantedWords": self.wanted_words,
@@ -139,8 +148,15 @@ def around(title: str, values: Sequence[float], *, log: bool = False, from_zero:
     low, high = min(values), max(values)
     if log:
         return Axis(title=title, low=low / 1.6, high=high * 1.6, log=True)
+    if from_zero:
+        return Axis(title=title, low=0.0, high=1.2 * high or 1.0)
     room = MARGIN_FRAC * (high - low) or 0.25 * abs(high) or 1.0
-    return Axis(title=title, low=0.0 if from_zero else low - room, high=high + room)
+    return Axis(title=title, low=low - room, high=high + room)
+
+
+def si(value: float) -> str:
+    """A tick of an axis: 2, 50, 1 k, 10 T."""
+    return scaled(value, "").strip().replace(".00", "") if abs(value) >= 1000 else f"{value:.6g}"
 
 
 def _round_step(step: float) -> float:

@@ -7,8 +7,8 @@ function axis(described) {
   const range = described.log ? described.range.map(Math.log10) : described.range;
   return {
     title: { text: described.title }, type: described.log ? "log" : "linear", range,
-    gridcolor: colour("line"), linecolor: colour("edge"), zeroline: false, exponentformat: "SI", automargin: true,
-    ...(described.log ? { dtick: 1 } : {}),
+    gridcolor: colour("line"), linecolor: colour("edge"), zeroline: false, automargin: true,
+    tickmode: "array", tickvals: described.ticks, ticktext: described.labels,
   };
 }
 
@@ -18,7 +18,7 @@ function traces(data) {
     line: { color: colour("quiet"), width: 2 },
   }));
   const points = data.series.map((series) => ({
-    name: series.name, mode: "markers+text",
+    name: series.name, mode: "markers+text", cliponaxis: false,
     x: series.points.map((p) => p.x), y: series.points.map((p) => p.y),
     text: series.points.map((p) => (p.link ? p.label : "")), textfont: { color: colour("on"), size: 11 },
     hovertext: series.points.map((p) => p.words), hoverinfo: "text",
