@@ -26,20 +26,32 @@ def _pareto(name: str, number: int, points: list[PlanPoint], wanted: float | Non
     xs, most = [p.user_tokens_per_s for p in points], max(p.devices for p in points)
     return Scatter(
         name=f"pareto-{number}",
-        x=around("output tokens/s of one user (1 / mean TPOT)", xs if wanted is None else [*xs, wanted]),
-        y=around("output tokens/s per device", [p.device_tokens_per_s for p in points], from_zero=True),
-        dots=tuple(
-            Dot(
-                x=p.user_tokens_per_s, y=p.device_tokens_per_s, series=p.kind, label=str(p.rank),
-                words=_point_words(p), link=f"#plan-{p.rank}",
-                size=SMALLEST + (LARGEST - SMALLEST) * (p.devices / most) ** 0.5,
-            )
-            for p in sorted(points, key=lambda p: -p.devices)
-        ),
+        x=around("tokens/s of one user (1 / mean TPOT)", xs if wanted is None else [*xs, wanted]),
+        y=around("tokens/s per device", [p.device_tokens_per_s for p in points], from_zero=True),
+        dots=tuple(_plan_dot(alike, most) for alike in _together(points)),
         traces=(Trace(name="not beaten in both", xs=tuple(p.user_tokens_per_s for p in best),
                       ys=tuple(p.device_tokens_per_s for p in best)),) if len(best) > 1 else (),
         series=tuple(kind for kind in KINDS if any(p.kind == kind for p in points)),
         wanted_from=wanted, wanted_words="within the TPOT limit",
+    )  # fmt: skip
+
+
+def _together(points: list[PlanPoint]) -> list[list[PlanPoint]]:
+    """Plans that a chart cannot tell apart share a mark; large marks first, so that none hides another."""
+    alike: dict[tuple[str, str, str], list[PlanPoint]] = {}
+    for p in points:
+        spot = (p.kind, f"{p.user_tokens_per_s:.3g}", f"{p.device_tokens_per_s:.3g}")
+        alike.setdefault(spot, []).append(p)
+    return sorted(alike.values(), key=lambda group: -group[0].devices)
+
+
+def _plan_dot(alike: list[PlanPoint], most: int) -> Dot:
+    first = alike[0]
+    return Dot(
+        x=first.user_tokens_per_s, y=first.device_tokens_per_s, series=first.kind,
+        label=f"{first.rank}{'+' if len(alike) > 1 else ''}", link=f"#plan-{first.rank}",
+        words="; ".join(map(_point_words, alike)),
+        size=SMALLEST + (LARGEST - SMALLEST) * (first.devices / most) ** 0.5,
     )  # fmt: skip
 
 
@@ -59,8 +71,8 @@ def roofline_chart(found: PlanRoofline) -> Scatter | None:
     formats = list(dict.fromkeys(p.peak_format for p in shown))
     peaks = {name: found.peak_flop_per_s[name] for name in formats}
     ridges = [peak / found.memory_bytes_per_s for peak in peaks.values()]
-    x = around("arithmetic intensity, FLOP per byte of device memory", [*xs, *ridges], log=True)
-    y = around("FLOP/s of one device", [*(p.flop_per_s for p in shown), *peaks.values()], log=True)
+    x = around("arithmetic intensity [FLOP/byte]", [*xs, *ridges], log=True)
+    y = around("FLOP/s reached", [*(p.flop_per_s for p in shown), *peaks.values()], log=True)
     longest = max(p.calls * p.time_s for p in shown)
     return Scatter(
         name=f"roofline-{found.group}", x=x, y=y,
