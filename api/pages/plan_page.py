@@ -16,8 +16,10 @@ from api.pages.what_if_form import Turned, read_turned
 from api.render.faults import faults_of
 from api.routes import plans
 from api.services import Services, Wired, services_of
+from db.records import Job
 from models import codec
 from models.errors import ShardwrightError
+from models.plan import Plan, RankedPlans
 from models.what_if import Changes, WhatIfAnswer
 from planner.adjustable import adjustables
 
@@ -66,6 +68,19 @@ def _shown(
     answer = stored_answer(services, job.id)
     assert answer is not None  # plans are stored together with their answer
     found = next(p for p in answer.plans if p.rank == stored.rank)
+    return shown_plan(job, answer, found, group, turned=turned, outcome=outcome)
+
+
+def shown_plan(
+    job: Job,
+    answer: RankedPlans,
+    found: Plan,
+    group: int = 0,
+    *,
+    turned: Turned | None = None,
+    outcome: WhatIfAnswer | None = None,
+) -> Response:
+    """The page of one plan of an answer; of groups that are not there the last one is shown."""
     number = min(group, len(found.groups) - 1)
     step = step_view(answer.scenario, found, number)
     charted = step is not None and step.chart is not None

@@ -26,10 +26,11 @@ def read_turned(fields: Sequence[Adjustable], typed: Mapping[str, str]) -> Turne
             continue
         turned.typed[row.change] = text[:40]
         try:
-            value = int(text) if row.whole and text.isdecimal() else float(text)
+            value = float(text)
         except ValueError:
             turned.faults.append(f"{row.words}: {text[:40]!r} is not a number")
             continue
         if value != row.value:
-            turned.changes.append({"change": row.change, "to": value})
+            whole = row.whole and value.is_integer()
+            turned.changes.append({"change": row.change, "to": int(value) if whole else value})
     return turned
