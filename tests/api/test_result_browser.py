@@ -100,7 +100,7 @@ def test_plotly_draws_the_plans_and_a_mark_leads_to_its_plan(open_page: Open) ->
     box = plot.locator(".scatterlayer .point").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.locator(".hoverlayer .hovertext").first.wait_for()
-    assert "tokens/s per user" in page.locator(".hoverlayer").inner_text()
+    assert "tokens/s per user" in page.locator(".hoverlayer").text_content()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_url("**#plan-*")
     rank = page.url.rpartition("-")[2]
