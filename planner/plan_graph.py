@@ -23,7 +23,11 @@ def plan_graph(scenario: Scenario, plan: Plan, group: int) -> PlanGraph:
     InvalidInput
         There is no such group, or its setting cannot be found in the scenario.
     """
-    found = replay(scenario, plan, group)
+    return graph_of(replay(scenario, plan, group), group)
+
+
+def graph_of(found: GroupReplay, group: int) -> PlanGraph:
+    """The same for a group that is rebuilt already; ``group`` is its number."""
     work = step_work(found)
     graph: Dag = nx.DiGraph()
     nodes = {node.id: node for node in _nodes(found, work, graph)}

@@ -63,7 +63,11 @@ def plan_roofline(scenario: Scenario, plan: Plan, group: int) -> PlanRoofline:
     InvalidInput
         There is no such group, or its setting cannot be found in the scenario.
     """
-    found = replay(scenario, plan, group)
+    return roofline_of(replay(scenario, plan, group), group)
+
+
+def roofline_of(found: GroupReplay, group: int) -> PlanRoofline:
+    """The same for a group that is rebuilt already; ``group`` is its number."""
     work, setting = step_work(found), found.model.setting
     calls = setting.spec.counts()
     points = [_point(found, o, calls[o.kind]) for o in work.layers if o.operations]

@@ -30,8 +30,8 @@ def _pareto(name: str, number: int, points: list[PlanPoint], wanted: float | Non
         y=around("tokens/s per device", [p.device_tokens_per_s for p in points], from_zero=True),
         dots=tuple(_plan_dot(alike, most) for alike in _together(points)),
         traces=(Trace(name="not beaten in both", xs=tuple(p.user_tokens_per_s for p in best),
-                      ys=tuple(p.device_tokens_per_s for p in best)),) if len(best) > 1 else (),
-        series=tuple(kind for kind in KINDS if any(p.kind == kind for p in points)),
+                      ys=tuple(p.device_tokens_per_s for p in best)),) if len(_together(best)) > 1 else (),
+        known=KINDS,
         wanted_from=wanted, wanted_words="within the TPOT limit",
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ def roofline_chart(found: PlanRoofline) -> Scatter | None:
         name=f"roofline-{found.group}", x=x, y=y,
         dots=tuple(_operator(p, longest) for p in sorted(shown, key=lambda p: -p.calls * p.time_s)),
         traces=tuple(_roof(name, peak, found.memory_bytes_per_s, x, y) for name, peak in peaks.items()),
-        series=tuple(b for b in BOUNDS if any(p.bound == b for p in shown)),
+        known=BOUNDS,
     )  # fmt: skip
 
 

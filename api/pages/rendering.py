@@ -1,6 +1,8 @@
 """Templates: everything is escaped, a missing value is a defect, numbers read as on the command line."""
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ def _environment() -> Environment:
         si,
         signed,
         flops,
+        layer_words,
     ):
         made.filters[function.__name__] = function
     made.globals["plotly_style_ids"] = plotly_style_ids
@@ -61,12 +64,18 @@ def signed(value: float | None) -> str:
     """A difference with its sign."""
     if not value:
         return quantities.NOTHING if value is None else "0"
-    return f"{'+' if value > 0 else '−'}{quantities.amount(abs(value))}"  # noqa: RUF001
+    return f"{'+' if value > 0 else '−'}{quantities.amount(abs(value))}"
 
 
 def flops(value: float) -> str:
     """Speed of an operator."""
     return quantities.scaled(value, "FLOP/s")
+
+
+def layer_words(partition: Sequence[int]) -> str:
+    """Layers per stage, equal neighbours counted: 3 + 22 × 4 + 3."""
+    runs = [(layers, len(list(alike))) for layers, alike in groupby(partition)]
+    return " + ".join(f"{n} × {layers}" if n > 1 else str(layers) for layers, n in runs)
 
 
 def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:

@@ -71,16 +71,24 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scatter:
-    """Everything a chart shows; ``wanted_from`` is the x from which points are wanted (the SLO)."""
+    """Everything a chart shows; ``wanted_from`` is the x from which points are wanted (the SLO).
+
+    ``known`` names all series there may be, so that one has the same colour and shape in every chart.
+    """
 
     name: str
     x: Axis
     y: Axis
     dots: tuple[Dot, ...]
     traces: tuple[Trace, ...] = ()
-    series: tuple[str, ...] = ()
+    known: tuple[str, ...]
     wanted_from: float | None = None
     wanted_words: str = ""
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Those of them that have a point here."""
+        return tuple(name for name in self.known if any(dot.series == name for dot in self.dots))
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """A point in pixels."""
@@ -91,7 +99,7 @@ class Scatter:
 
     def number(self, series: str) -> int:
         """Which of the series it is: tells colour and shape."""
-        return self.series.index(series)
+        return self.known.index(series)
 
     def outline(self, dot: Dot) -> str:
         """The mark of a dot as an SVG path."""
@@ -112,14 +120,15 @@ class Scatter:
             "y": self.y.data(),
             "series": [
                 {
-                    "name": name, "colour": f"c{i}", "shape": SHAPES[i % len(SHAPES)],
+                    "name": name, "colour": f"c{self.number(name)}",
+                    "shape": SHAPES[self.number(name) % len(SHAPES)],
                     "points": [
                         {"x": d.x, "y": d.y, "size": 2 * d.size, "label": d.label, "words": d.words,
                          "link": d.link}
                         for d in self.dots if d.series == name
                     ],
                 }
-                for i, name in enumerate(self.series)
+                for name in self.series
             ],
             "lines": [
                 {"name": t.name, "x": t.xs, "y": t.ys} for t in self.traces
@@ -155,8 +164,11 @@ def around(title: str, values: Sequence[float], *, log: bool = False, from_zero:
 
 
 def si(value: float) -> str:
-    """A tick of an axis: 2, 50, 1 k, 10 T."""
-    return scaled(value, "").strip().replace(".00", "") if abs(value) >= 1000 else f"{value:.6g}"
+    """A tick of an axis: 2, 50, 1.5 k, 10 T."""
+    if abs(value) < 1000:
+        return f"{value:.6g}"
+    number, _, prefix = scaled(value, "").partition(" ")
+    return f"{float(number):g} {prefix}"
 
 
 def _round_step(step: float) -> float:

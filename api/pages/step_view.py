@@ -11,8 +11,8 @@ from models.plan import Plan
 from models.scenario import Scenario
 from planner.graph_document import PlanGraph
 from planner.group_replay import replay
-from planner.plan_graph import plan_graph
-from planner.roofline_view import PlanRoofline, plan_roofline
+from planner.plan_graph import graph_of
+from planner.roofline_view import PlanRoofline, roofline_of
 from planner.stage_memory import stage_memory
 from planner.step_waterfall import WORDS, waterfall
 
@@ -66,10 +66,10 @@ class StepView:
 def step_view(scenario: Scenario, plan: Plan, group: int) -> StepView | None:
     """The step of a group; None where this version cannot price it (a name has left the catalogue)."""
     try:
-        graph, roofline = plan_graph(scenario, plan, group), plan_roofline(scenario, plan, group)
         found = replay(scenario, plan, group)
     except ShardwrightError:
         return None
+    graph, roofline = graph_of(found, group), roofline_of(found, group)
     falls = waterfall(graph)
     whole = sum(fall.time_s for fall in falls) or 1.0
     return StepView(

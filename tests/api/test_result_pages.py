@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from api.guard import SECURITY_HEADERS
 from api.pages.node_map import node_rows
 from api.pages.plotly_script import plotly_path, plotly_style_ids
+from api.pages.rendering import layer_words
 from api.pages.scatter import around, si
 from db.answers import AnswerRepository
 from db.jobs import JobRepository
@@ -248,7 +249,7 @@ def test_two_plans_are_compared_in_words(client: TestClient) -> None:
     assert selected.status_code == 303
     assert selected.headers["location"] == "/compare?a=plan-1-16&b=plan-2-16"
     text = client.get(selected.headers["location"]).text
-    for words in ("only in A", "only in B", "<strong>A</strong> is better", "= equal", "−1.35"):  # noqa: RUF001
+    for words in ("only in A", "only in B", "<strong>A</strong> is better", "= equal", "−1.35"):
         assert words in text, words
 
 
@@ -307,8 +308,20 @@ def test_compare_over_rest(client: TestClient) -> None:
         assert client.post("/v1/plans:compare", json=body).status_code == status
 
 
+def test_layers_are_told_in_runs() -> None:
+    assert layer_words((3, *[4] * 22, 3)) == "3 + 22 × 4 + 3"
+    assert layer_words((32, 32)) == "2 × 32"
+
+
+def test_a_series_looks_the_same_in_every_chart(client: TestClient) -> None:
+    text = client.get(f"/jobs/{store(client, solved())}").text
+    looks = {s["name"]: (s["colour"], s["shape"]) for s in chart_data(text, "pareto-0")["series"]}
+    assert looks == {"aggregated": ("c0", "circle"), "disaggregated": ("c1", "diamond")}
+
+
 def test_axes_have_round_ticks() -> None:
     assert around("x", [33.0, 38.0]).ticks() == [34.0, 36.0, 38.0]
     assert [si(t) for t in around("y", [2.0, 4000.0], log=True).ticks()] == ["10", "100", "1 k"]
+    assert [si(t) for t in (1500.0, 15_000.0, 2e12, 0.03)] == ["1.5 k", "15 k", "2 T", "0.03"]
     assert around("z", [5.0]).ticks()
     assert around("y", [0.0], from_zero=True).ticks()
