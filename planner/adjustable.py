@@ -36,7 +36,7 @@ def adjustables(scenario: Scenario) -> list[Adjustable]:
             found.append(
                 _row(
                     f"cluster.pools.{pool.name}.nodes",
-                    f"nodes of {pool.name}",
+                    f"node count of {pool.name}",
                     "nodes",
                     pool.nodes,
                     whole=True,
@@ -60,12 +60,12 @@ def _of_deployment(deployment: Deployment, named: bool) -> Iterator[Adjustable]:
     workload, where = deployment.workload, f"workload.{deployment.name}"
     arrival = workload.arrival
     if arrival.rate_per_s is not None:
-        yield _row(f"{where}.arrival.rate_per_s", f"requests{of}", "request/s", arrival.rate_per_s)
+        yield _row(f"{where}.arrival.rate_per_s", f"request rate{of}", "request/s", arrival.rate_per_s)
     if arrival.concurrency is not None:
         yield _row(
             f"{where}.arrival.concurrency", f"concurrency{of}", "requests", arrival.concurrency, whole=True
         )
-    for field, words in (("input_tokens", "input"), ("output_tokens", "output")):
+    for field, words in (("input_tokens", "input length"), ("output_tokens", "output length")):
         value = getattr(workload, field)
         if isinstance(value, int | float) and not deployment.classes:
             yield _row(f"{where}.{field}", f"{words}{of}", "tokens", value, whole=True)

@@ -134,14 +134,14 @@ def test_without_scripts_everything_is_there(open_page: Open) -> None:
 def test_what_if_works_without_scripts_and_with_a_slider(open_page: Open) -> None:
     page = open_page("plan", java_script_enabled=False)
     assert page.locator("input[type=range]").count() == 0
-    page.get_by_label("nodes of h100 becomes").fill("1")
+    page.get_by_label("node count of h100 becomes").fill("1")
     page.get_by_role("button", name="Solve again").click(timeout=PATIENCE_S * 1000)
     assert "cluster.pools.h100.nodes from 2 to 1" in page.get_by_role("status").inner_text()
     page = open_page("plan")
-    slider = page.get_by_role("slider", name="nodes of h100")
+    slider = page.get_by_role("slider", name="node count of h100")
     slider.focus()
     page.keyboard.press("ArrowRight")
-    assert page.get_by_label("nodes of h100 becomes").input_value() == "3"
+    assert page.get_by_label("node count of h100 becomes").input_value() == "3"
 
 
 def test_json_is_copied(open_page: Open) -> None:
