@@ -1,6 +1,7 @@
 """Charts of an answer and of a plan: what stands in them; the figures come from the planner."""
 
-from api.pages.scatter import Axis, Dot, Scatter, Trace, around
+from api.pages.axis import Axis, around
+from api.pages.scatter import Dot, Scatter, Trace
 from api.render.quantities import amount, count, duration, scaled
 from models.plan import RankedPlans
 from planner.plan_points import PlanPoint, plan_points, slowest_user_tokens_per_s

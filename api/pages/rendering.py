@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from api.pages.axis import si
 from api.pages.plotly_script import plotly_style_ids
-from api.pages.scatter import si
 from api.render import quantities
 from api.render.infeasible import relaxation_words
 from api.render.plan_table import precision_words

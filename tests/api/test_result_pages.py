@@ -11,10 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.guard import SECURITY_HEADERS
+from api.pages.axis import around, si
 from api.pages.node_map import node_rows
 from api.pages.plotly_script import plotly_path, plotly_style_ids
 from api.pages.rendering import layer_words
-from api.pages.scatter import around, si
 from db.answers import AnswerRepository
 from db.jobs import JobRepository
 from models import codec
