@@ -19,7 +19,7 @@ from api.intake import Intake
 from api.jobs.port import SolveQueue
 from api.jobs.wiring import durable_queue
 from api.metrics import Metrics
-from api.pages import job_pages, login, new_plan
+from api.pages import compare_page, job_pages, login, new_plan, plan_page, plotly_script
 from api.plan_cache import PlanCache
 from api.request_log import RequestLog
 from api.routes import (
@@ -31,6 +31,8 @@ from api.routes import (
     keys,
     not_built,
     operation,
+    plan_comparison,
+    plan_costs,
     plan_jobs,
     plans,
     quick,
@@ -49,6 +51,8 @@ ROUTES = (
     sweeps,
     not_built,
     plans,
+    plan_costs,
+    plan_comparison,
     quick,
     calibrations,
     catalogue,
@@ -58,6 +62,9 @@ ROUTES = (
     login,
     new_plan,
     job_pages,
+    plan_page,
+    compare_page,
+    plotly_script,
     documents,
 )
 

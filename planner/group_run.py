@@ -116,7 +116,7 @@ def _run_block(priced: Priced, assignments: list[Assignment], rows: list[int]) -
     full = priced.load[picked]
     wanted = np.array([a.carried_per_s / a.serving for a in assignments])
     low, _ = load_range(priced.role, layouts)
-    load = _load_for_rate(replica, np.minimum(low, full), full, wanted)
+    load = load_for_rate(replica, np.minimum(low, full), full, wanted)
     state = replica.state(load)
     statistics = {statistic_name(s): s for s in (*STATISTICS, *_asked(priced))}
     latency = {
@@ -154,7 +154,7 @@ def _asked(priced: Priced) -> list[Statistic]:
     return [limit.percentile for limit in priced.setting.deployment.slo.limits().values()]
 
 
-def _load_for_rate(replica: Replica, low: np.ndarray, full: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def load_for_rate(replica: Replica, low: np.ndarray, full: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Load at which a replica carries the wanted rate; rates grow with the load."""
     state = replica.state
     busy = wanted >= FULL_LOAD_FRAC * state(full).rate_per_s

@@ -1,24 +1,22 @@
-"""``/jobs``, ``/jobs/{id}`` and ``/plans/{id}``: history, progress, answers."""
+"""``/jobs`` and ``/jobs/{id}``: history, progress, answers."""
 
 import json
 
 from fastapi import APIRouter, Depends, Response
 from starlette.responses import RedirectResponse
 
-from api.pages.pictures import curve
-from api.pages.plan_view import plan_view
+from api.pages.answer_page import answer_page
 from api.pages.rendering import page
 from api.pages.same_origin import same_origin
 from api.paging import DEFAULT_LIMIT, Cursor
 from api.render.progress import PHASES
-from api.render.summary import dropped_line, headline, search_line
-from api.render.verdict import MEANINGS
-from api.routes import plan_jobs, plans
+from api.routes import plan_jobs
 from api.services import Services, Wired
 from db.answers import AnswerRepository
 from db.jobs import JobRepository
 from models import codec
 from models.plan import RankedPlans
+from planner.views import VIEWS
 
 router = APIRouter(include_in_schema=False)
 REFRESH_S = 1
@@ -33,26 +31,15 @@ def history(services: Wired, cursor: Cursor = None) -> Response:
 
 
 @router.get("/jobs/{job_id}")
-def job(services: Wired, job_id: str) -> Response:
-    """Progress while a job runs, then its answer."""
+def job(services: Wired, job_id: str, view: str = VIEWS[0]) -> Response:
+    """Progress while a job runs, then its answer; an order that is not known is the ranked one."""
     found = plan_jobs.find(services, job_id)
-    answer = _answer(services, job_id)
+    answer = stored_answer(services, job_id)
     if answer is None:
         finished = found.state in plan_jobs.FINISHED
         refresh = 0 if finished else REFRESH_S
         return page("progress.html", job=found, finished=finished, refresh=refresh, phases=PHASES)
-    statuses = {verdict.status for plan in answer.plans for verdict in plan.slo.values()}
-    return page(
-        "answer.html",
-        job=found,
-        answer=answer,
-        views=[plan_view(plan, answer) for plan in answer.plans],
-        curve=curve(answer),
-        headline=headline(answer),
-        searched=search_line(answer),
-        dropped=dropped_line(answer),
-        meanings=[words for status, words in MEANINGS.items() if status in statuses],
-    )
+    return answer_page(found, answer, next((v for v in VIEWS if v == view), VIEWS[0]))
 
 
 @router.post("/jobs/{job_id}/cancel", dependencies=[Depends(same_origin)])
@@ -62,17 +49,8 @@ def cancel(services: Wired, job_id: str) -> Response:
     return RedirectResponse(f"/jobs/{job_id}", status_code=303)
 
 
-@router.get("/plans/{plan_id}")
-def plan(services: Wired, plan_id: str) -> Response:
-    """One plan on a page of its own."""
-    stored, found = plans.find(services, plan_id)
-    answer = _answer(services, found.id)
-    assert answer is not None  # plans are stored together with their answer
-    shown = next(p for p in answer.plans if p.rank == stored.rank)
-    return page("plan.html", job=found, answer=answer, view=plan_view(shown, answer))
-
-
-def _answer(services: Services, job_id: str) -> RankedPlans | None:
+def stored_answer(services: Services, job_id: str) -> RankedPlans | None:
+    """The answer of a job; None while there is none."""
     with services.database.reading() as session:
         text = AnswerRepository(session, services.project).text(job_id)
     return None if text is None else codec.from_plain(RankedPlans, json.loads(text))

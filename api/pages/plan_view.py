@@ -1,5 +1,6 @@
 """One plan as the page shows it: verdicts, bars and map worked out, nothing left to the template."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api.pages.bars import Part, keys, stacked
@@ -7,6 +8,7 @@ from api.pages.node_map import NodeRow, node_rows
 from api.pages.pictures import DayPicture, day_picture
 from api.render.differences import new_groups
 from api.render.plan_table import precision_words
+from api.render.quantities import percent
 from api.render.verdict import METRICS, WORDS, Latency, latencies, slo_of
 from models.plan import Group, MemoryBytes, Plan, RankedPlans
 
@@ -51,6 +53,7 @@ class PlanView:
     steps: list[tuple[str, float, list[Part]]]
     nodes: list[NodeRow]
     more_nodes: int
+    numbered: bool
     day: DayPicture | None
 
 
@@ -78,6 +81,7 @@ def plan_view(plan: Plan, answer: RankedPlans) -> PlanView:
         ],
         nodes=nodes,
         more_nodes=more,
+        numbered=any(len(cell.text) > 1 for row in nodes for cell in row.cells),
         day=day_picture(plan, [chr(ord("A") + i % 26) for i in range(len(plan.groups))]),
     )
 
@@ -92,11 +96,18 @@ def _verdict(plan: Plan, deployment: str, answer: RankedPlans) -> Verdict:
     return Verdict(
         deployment=deployment,
         status=status,
-        words=WORDS.get(status, "no SLO asked"),
+        words=_words(status, told.margins_frac if told is not None else {}),
         rows=latencies(plan, deployment, slo),
         statistics=statistics,
         values=[(label, [values.get(key) for key in statistics]) for label, values in metrics.items()],
     )
+
+
+def _words(status: str, margins_frac: Mapping[str, float]) -> str:
+    """The verdict, and by how much the limit that is missed most is missed."""
+    words = WORDS.get(status, "no SLO asked")
+    worst = min(margins_frac.values(), default=0.0)
+    return words if worst >= 0.0 or status == "met" else f"{words}, misses by {percent(-worst, 0)}"
 
 
 def _memory(memory: MemoryBytes) -> list[Part]:

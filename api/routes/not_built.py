@@ -12,8 +12,6 @@ PATHS = (
     "/traces",
     "/traces/{key}",
     "/plans/{plan_id}/export",
-    "/plans/{plan_id}/cost-graph",
-    "/plans/{plan_id}/roofline",
     "/benchmarks",
 )
 METHODS = ["GET", "POST", "PUT", "DELETE"]

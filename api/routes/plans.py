@@ -19,7 +19,7 @@ from db.jobs import JobRepository
 from db.records import Job, StoredPlan
 from models import codec
 from models.scenario import Scenario
-from models.what_if import Changes
+from models.what_if import Change, Changes, WhatIfAnswer
 
 _CHANGES = json_body(
     "Fields of the scenario, named as in relaxations, and their new values.",
@@ -68,16 +68,21 @@ def _whole(services: Services, plan_id: str) -> bytes:
 )
 def what_if(services: Wired, plan_id: str, request: JsonObject) -> dict[str, Any]:
     """Solve the plan's scenario again with changes and tell the difference; both sides are proven."""
-    from planner.what_if import what_if
-
     only_keys(request, {"changes"}, set())
     _, job = find(services, plan_id)
     changes = codec.from_plain(Changes, request).changes
-    scenario = codec.from_plain(Scenario, job.scenario)
+    answer = solved_what_if(services, codec.from_plain(Scenario, job.scenario), changes)
+    plain: dict[str, Any] = codec.to_plain(answer)
+    return plain
+
+
+def solved_what_if(services: Services, scenario: Scenario, changes: tuple[Change, ...]) -> WhatIfAnswer:
+    """Before and after, each solved within the time of calls that answer at once."""
+    from planner.what_if import what_if
+
     limit_s = min(scenario.options.time_limit_s, services.settings.check_time_limit_s)
     bounded = replace(scenario, options=replace(scenario.options, time_limit_s=limit_s))
-    plain: dict[str, Any] = codec.to_plain(what_if(bounded, changes))
-    return plain
+    return what_if(bounded, changes)
 
 
 def find(services: Services, plan_id: str) -> tuple[StoredPlan, Job]:

@@ -151,7 +151,7 @@ def test_nothing_of_one_project_is_seen_or_touched_by_another_on_any_route(tenan
         for body in bodies if method != "GET" else [None]:
             answer = tenants.ask(THEIRS, method, where, json=body)
             assert "secret of ours" not in answer.text, (method, path)
-            if "{" not in path:
+            if "{" not in path and method == "GET":
                 assert not any(own in answer.text for own in ours.values()), (method, path)
             if "{" in path and not path.startswith(("/v1/catalog", "/v1/schemas")):
                 assert answer.status_code in (404, 422, 501), (method, path, answer.status_code)

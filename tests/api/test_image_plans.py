@@ -3,12 +3,12 @@
 import json
 from io import StringIO
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from api.pages.plan_view import plan_view
-from api.pages.rendering import page
+from api.pages.plan_page import shown_plan
 from api.render.answer import print_answer
 from models import codec
 from models.plan import RankedPlans
@@ -31,10 +31,8 @@ def test_the_table_names_the_encode_group_and_what_stands_behind_it(planned: Ran
 
 
 def test_the_page_names_them_too(planned: RankedPlans) -> None:
-    view = plan_view(planned.plans[0], planned)
-    job = SimpleNamespace(id="job")
-    body = page("plan.html", job=job, answer=planned, view=view).body
-    text = bytes(body).decode()
+    job: Any = SimpleNamespace(id="job")
+    text = bytes(shown_plan(job, planned, planned.plans[0]).body).decode()
     assert "<td>encode</td>" in text
     assert "<td>aggregated, language only</td>" in text
     assert "the image encoder" in text

@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.pages.form_fields import DEFAULTS, choices
-from api.pages.plan_view import plan_view
-from api.pages.rendering import page
+from api.pages.plan_page import shown_plan
 from api.render.quantities import amount
 from planner import pipeline
 from tests.api.conftest import wait
@@ -159,7 +159,9 @@ def test_names_are_escaped_everywhere(client: TestClient) -> None:
     job = client.post("/v1/plan-jobs", json={"scenario": asked}).json()
     wait(client, job["id"])
     for path in ("/jobs", f"/jobs/{job['id']}", "/plans/plan-1-16"):
-        assert "<script" not in client.get(path).text
+        text = client.get(path).text
+        assert "<script>" not in text
+        assert "alert(1)</script" not in text
 
 
 def test_a_running_job_refreshes_itself_and_can_be_cancelled(client: TestClient, tmp_path: Path) -> None:
@@ -201,7 +203,10 @@ def test_pages_load_nothing_from_elsewhere(
         text = client.get(path).text
         assert not re.findall(r'(?:src|href|action)="(?!/|#)', text)
         assert "style=" not in text
-        assert "<script" not in text
+        scripts = re.findall(r"<script([^>]*)>(.?)", text, re.DOTALL)
+        assert all(
+            'type="application/json"' in kind or (" src=" in kind and end == "<") for kind, end in scripts
+        )
     assert "url(" not in client.get("/static/style.css").text
 
 
@@ -235,8 +240,8 @@ def test_classes_of_traffic_are_told_on_the_page() -> None:
         {"name": "long", "share": 1, "input_tokens": 6000, "output_tokens": 300},
     ]
     answer = pipeline.plan(scenario(deployment(classes=kinds), options={"roles": ["aggregated"], "top_k": 1}))
-    view = plan_view(answer.plans[0], answer)
-    text = bytes(page("plan.html", view=view, answer=answer, job={"id": "job-1"}).body).decode()
+    asked: Any = {"id": "job-1"}
+    text = bytes(shown_plan(asked, answer, answer.plans[0]).body).decode()
     carried = answer.plans[0].groups[0].class_request_per_s
     for name, rate_per_s in carried.items():
         assert f"<strong>chat/{name}</strong>" in text
