@@ -82,7 +82,7 @@ class AsyncJob(JobStanding):
                 async with aclosing(self._one_connection(following, read_s, deadline)) as events:
                     async for event in events:
                         yield event
-                if not deadline.outgrown(read_s):
+                if not (following.ended or deadline.outgrown(read_s)):
                     following.body_ended((await self.refresh()).finished)
             except (Refused, NotReachable) as error:
                 if not deadline.passed:

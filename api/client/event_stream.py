@@ -10,6 +10,7 @@ from api.client.exchange import Request, get
 from api.client.retrying import Retrying
 
 LINE_END = re.compile(rb"\r\n|\r|\n")
+MOST_DIGITS = 18
 BOM = b"\xef\xbb\xbf"
 
 
@@ -59,7 +60,7 @@ class EventParser:
             self._data.append(value)
         elif name == "event":
             self._kind = value
-        elif name == "id" and value.isdecimal():
+        elif name == "id" and value.isdecimal() and len(value) <= MOST_DIGITS:
             self._number = int(value)
         return None
 
@@ -101,10 +102,12 @@ class Following:
     def feed(self, piece: bytes) -> list[Event]:
         """New events; those that were read before the drop are not told twice."""
         self._drops = 0  # whatever comes, the connection works
-        fresh = [event for event in self._parser.feed(piece) if event.number > self._after]
-        if fresh:
-            self._after = fresh[-1].number
-            self.ended = fresh[-1].kind == "done"
+        fresh = []
+        for event in self._parser.feed(piece):
+            if event.number > self._after and not self.ended:
+                self._after = event.number
+                self.ended = event.kind == "done"
+                fresh.append(event)
         return fresh
 
     def body_ended(self, finished: bool) -> None:
@@ -115,8 +118,6 @@ class Following:
         NotReachable
             The job goes on, so the connection was cut.
         """
-        if self.ended:
-            return
         if not finished:
             raise NotReachable("the events ended before the job", sent=True, timed_out=False)
         self.ended, self._finished = self._finished, True

@@ -77,7 +77,7 @@ class Job(JobStanding):
             read_s = deadline.read_s
             try:
                 yield from self._one_connection(following, read_s, deadline)
-                if not deadline.outgrown(read_s):
+                if not (following.ended or deadline.outgrown(read_s)):
                     following.body_ended(self.refresh().finished)
             except (Refused, NotReachable) as error:
                 if not deadline.passed:
