@@ -51,6 +51,8 @@ def address_of(base_url: str, api_key: str | None, timeout_s: float, retries: in
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"base_url is {base_url!r}\nMaybe http://127.0.0.1:8000.")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("base_url holds a name or a password\nMaybe give an api_key instead.")
     if not timeout_s > 0:
         raise ValueError(f"timeout_s is {timeout_s}, which is not above 0")
     if not 0 <= retries <= MOST_RETRIES:

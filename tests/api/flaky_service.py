@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -78,6 +78,20 @@ def silence(until: threading.Event) -> Behaviour:
     def behave(handler: Handler) -> None:
         until.wait(30)
         handler.close_connection = True
+
+    return behave
+
+
+def trickle(until: threading.Event, every_s: float) -> Behaviour:
+    """Heartbeats without an end."""
+
+    def behave(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.close_connection = True
+        with suppress(ConnectionError):
+            while not until.wait(every_s):
+                handler.wfile.write(b": still working\n\n")
 
     return behave
 

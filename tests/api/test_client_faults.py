@@ -25,7 +25,7 @@ from api.client.exchange import get, write
 from api.client.http_library import httpx2
 from api.client.replies import seconds
 from api.client.retrying import FIRST_PAUSE_S, MOST_PAUSE_S, Retrying
-from tests.api.flaky_service import Flaky, answer, drop, flaky_service, silence, stream
+from tests.api.flaky_service import Flaky, Handler, answer, drop, flaky_service, silence, stream, trickle
 
 QUEUED = json.dumps({"id": "job-1", "state": "queued"}).encode()
 SUCCEEDED = json.dumps({"id": "job-1", "state": "succeeded"}).encode()
@@ -227,6 +227,22 @@ def test_a_silent_stream_does_not_outlast_the_wait(over: threading.Event) -> Non
         over.set()
 
 
+@pytest.mark.parametrize("every_s", [0.05, 0.3])
+def test_heartbeats_do_not_prolong_the_wait(over: threading.Event, every_s: float) -> None:
+    """Whatever comes, the wait ends on time; the job is asked where it stands, and goes on."""
+
+    def behave(handler: Handler) -> None:
+        wanted = trickle(over, every_s) if handler.path.endswith("/events") else answer(200, QUEUED)
+        wanted(handler)
+
+    with flaky_service(behave) as flaky, Client(flaky.address) as client:
+        job, begun = client.submit({}), time.monotonic()
+        with pytest.raises(NotFinished, match="still queued"):
+            job.wait(timeout_s=0.8)
+        assert 0.7 < time.monotonic() - begun < 1.5
+        over.set()
+
+
 @pytest.mark.usefixtures("quick")
 def test_the_same_under_asyncio() -> None:
     plan = (
@@ -362,6 +378,7 @@ def test_parts_of_a_path_are_quoted_and_a_prefix_is_kept() -> None:
     [
         ("base_url", "127.0.0.1:8000"),
         ("base_url", "ftp://x"),
+        ("base_url", "https://me:hush@planner.test"),
         ("timeout_s", 0.0),
         ("timeout_s", float("nan")),
         ("retries", -1),
@@ -373,6 +390,7 @@ def test_parts_of_a_path_are_quoted_and_a_prefix_is_kept() -> None:
 def test_a_wrong_argument_is_named(argument: str, value: Any) -> None:
     with pytest.raises(ValueError, match=argument) as told:
         Client(**{argument: value})
+    assert "hush" not in str(told.value)
     assert argument != "api_key" or not value or value not in str(told.value)
 
 
