@@ -19,7 +19,7 @@ from api.intake import Intake
 from api.jobs.port import SolveQueue
 from api.jobs.wiring import durable_queue
 from api.metrics import Metrics
-from api.pages import compare_page, job_pages, login, new_plan, plan_page, plotly_script
+from api.pages import compare_page, job_pages, login, new_plan, plan_page, plotly_script, sweep_pages
 from api.plan_cache import PlanCache
 from api.request_log import RequestLog
 from api.routes import (
@@ -64,6 +64,7 @@ ROUTES = (
     job_pages,
     plan_page,
     compare_page,
+    sweep_pages,
     plotly_script,
     documents,
 )

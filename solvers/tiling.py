@@ -63,6 +63,8 @@ def nest(sizes: list[int], bin_size: int) -> bool:
 @lru_cache(maxsize=256)
 def patterns(sizes: tuple[int, ...], bin_size: int) -> tuple[tuple[int, ...], ...] | None:
     """Maximal multisets of ``sizes`` in a bin, as counts per size; None when there are too many."""
+    if not sizes:  # a node of one device more holds none of the larger replicas
+        return ()
     found: list[tuple[int, ...]] = []
     smallest = min(sizes)
     order = sorted(range(len(sizes)), key=lambda i: -sizes[i])

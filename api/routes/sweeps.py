@@ -53,6 +53,13 @@ _BODY = json_body(
 )
 def create(services: Wired, request: JsonObject) -> Response:
     """Check every value by itself and queue the combinations in batches."""
+    made = store(services, request)
+    headers = {"Location": f"/v1/sweeps/{made.id}", "Retry-After": RETRY_AFTER_S}
+    return JSONResponse(shown(made), status_code=HTTPStatus.ACCEPTED, headers=headers)
+
+
+def store(services: Services, request: dict[str, Any]) -> Sweep:
+    """A sweep that was checked, stored and queued."""
     only_keys(request, {"scenario", "axes"}, set())
     with under("/scenario"):
         scenario, revisions = checked_scenario(services, request["scenario"])
@@ -71,8 +78,7 @@ def create(services: Wired, request: JsonObject) -> Response:
             batch=batch_size(total, settings.workers or 1),
         )
     services.queue.submit(made.id)
-    headers = {"Location": f"/v1/sweeps/{made.id}", "Retry-After": RETRY_AFTER_S}
-    return JSONResponse(shown(made), status_code=HTTPStatus.ACCEPTED, headers=headers)
+    return made
 
 
 @router.get("", operation_id="list_sweeps", responses=problems(422))

@@ -188,3 +188,14 @@ def test_the_answer_is_plain_json() -> None:
     assert json.loads(text)["schema"] == "shardwright.plans/1"
     assert "NaN" not in text
     assert "Infinity" not in text
+
+
+def test_one_device_more_than_whole_nodes_holds_no_larger_replica() -> None:
+    asked = scenario(
+        deployment(model=LLAMA_70B, rate=2.0),
+        pools=[pool(nodes=2, each=8)],
+        options={"sensitivity": True, "top_k": 4},
+    )
+    answer = pipeline.plan(asked)
+    assert answer.status == "optimal"
+    assert answer.sensitivities
