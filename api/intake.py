@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Header
 from sqlalchemy.orm import Session
 
 from api.problems import Problem
@@ -20,6 +21,8 @@ from models import catalog
 from models.errors import InvalidInput
 
 RETRY_AFTER_S = "1"
+Key = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+"""The header ``Idempotency-Key``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,13 @@ def too_many() -> Problem:
     )
 
 
+def key_used() -> InvalidInput:
+    """An ``Idempotency-Key`` comes with another request than before."""
+    return InvalidInput(
+        "this Idempotency-Key was used for another request", hint="Maybe make a new key for it."
+    )
+
+
 def question_sha256(scenario: Any) -> str:
     """Hash of everything an answer depends on: the normalised scenario, the catalogue, this version."""
     return digest({"scenario": scenario, "made_by": _made_by()})
@@ -120,9 +130,7 @@ def _before(session: Session, asked: Submission) -> Submitted | Exception | None
     if used is None:
         return None
     if used.request_sha256 != digest(asked.request):
-        return InvalidInput(
-            "this Idempotency-Key was used for another request", hint="Maybe make a new key for it."
-        )
+        return key_used()
     job = JobRepository(session, asked.project).get(used.job_id)
     return None if job is None else Submitted(job=job, is_new=False)
 

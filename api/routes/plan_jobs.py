@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from api.body_schemas import SCENARIOS, closed, component
 from api.instants import Instant, instant
-from api.intake import RETRY_AFTER_S, Submission
+from api.intake import RETRY_AFTER_S, Key, Submission
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
@@ -29,7 +29,6 @@ STATES = "^(queued|running|succeeded|failed|cancelled|expired)$"
 STATUSES = "^(optimal|feasible|infeasible|time_limit)$"
 PRIORITIES = {"high": HIGH, "normal": NORMAL, "low": LOW}
 NAMES = {value: name for name, value in PRIORITIES.items()}
-Key = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 _PRIORITY = {"priority": {"enum": ["high", "normal", "low"], "default": "normal"}}
 _REVISION = {"revision": {"type": ["integer", "null"], "minimum": 1}}
 _BODY = json_body(

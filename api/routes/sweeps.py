@@ -8,10 +8,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
+from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, StreamingResponse
 
 from api.body_schemas import AXES, DENSE, closed, component
-from api.intake import RETRY_AFTER_S, too_many
+from api.intake import RETRY_AFTER_S, Key, key_used, too_many
 from api.json_body import JsonObject, only_keys
 from api.openapi import BODY_PROBLEMS, json_body, problems
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, page_body
@@ -19,9 +20,12 @@ from api.pointing import under
 from api.problems import not_found
 from api.services import Services, Wired
 from api.submission import checked_scenario
+from db.documents import digest
 from db.job_intake import JobIntake
+from db.job_work import JobWork
 from db.jobs import JobRepository
 from db.records import Sweep, SweepPoint
+from db.request_keys import RequestKeyRepository
 from db.sweeps import SweepRepository
 from models import codec
 from models.scenario import Scenario
@@ -51,15 +55,15 @@ _BODY = json_body(
     openapi_extra=_BODY,
     responses={**BODY_PROBLEMS, **problems(429, 501)},
 )
-def create(services: Wired, request: JsonObject) -> Response:
+def create(services: Wired, request: JsonObject, idempotency_key: Key = None) -> Response:
     """Check every value by itself and queue the combinations in batches."""
-    made = store(services, request)
+    made = store(services, request, idempotency_key)
     headers = {"Location": f"/v1/sweeps/{made.id}", "Retry-After": RETRY_AFTER_S}
     return JSONResponse(shown(made), status_code=HTTPStatus.ACCEPTED, headers=headers)
 
 
-def store(services: Services, request: dict[str, Any]) -> Sweep:
-    """A sweep that was checked, stored and queued."""
+def store(services: Services, request: dict[str, Any], key: str | None = None) -> Sweep:
+    """A sweep that was checked, stored and queued; the one of the same request before, where there is one."""
     only_keys(request, {"scenario", "axes"}, set())
     with under("/scenario"):
         scenario, revisions = checked_scenario(services, request["scenario"])
@@ -68,6 +72,9 @@ def store(services: Services, request: dict[str, Any]) -> Sweep:
     planner_sweep.check(codec.from_plain(Scenario, scenario), axes.axes, settings.max_sweep_points)
     total = planner_sweep.total(axes.axes)
     with services.database.writing() as session:
+        before = _before(services, session, request, key)
+        if before is not None:
+            return before
         if JobIntake(session).waiting() >= settings.max_waiting_jobs:
             raise too_many()
         made = SweepRepository(session, services.project).add(
@@ -77,8 +84,22 @@ def store(services: Services, request: dict[str, Any]) -> Sweep:
             revisions=revisions,
             batch=batch_size(total, settings.workers or 1),
         )
+        if key is not None:
+            first = JobWork(session).of_sweep(made.id)[0]
+            RequestKeyRepository(session, services.project).add(key, digest(request), first)
     services.queue.submit(made.id)
     return made
+
+
+def _before(services: Services, session: Session, request: dict[str, Any], key: str | None) -> Sweep | None:
+    """The sweep a key stands for, found by the first of its jobs."""
+    used = None if key is None else RequestKeyRepository(session, services.project).get(key)
+    if used is None:
+        return None
+    job = JobRepository(session, services.project).get(used.job_id)
+    if used.request_sha256 != digest(request) or job is None or job.sweep_id is None:
+        raise key_used()
+    return SweepRepository(session, services.project).get(job.sweep_id)
 
 
 @router.get("", operation_id="list_sweeps", responses=problems(422))

@@ -105,6 +105,17 @@ def test_what_cannot_be_swept_is_refused(client: TestClient, axes: Any, pointer:
     assert client.get("/v1/sweeps").json()["items"] == []
 
 
+def test_the_same_key_gives_the_same_sweep(client: TestClient) -> None:
+    asked = {"scenario": scenario_document(name="fine"), "axes": [NODES]}
+    headers = {"Idempotency-Key": "once"}
+    first, second = (client.post("/v1/sweeps", json=asked, headers=headers).json() for _ in range(2))
+    assert first["id"] == second["id"]
+    assert len(client.get("/v1/sweeps").json()["items"]) == 1
+    other = client.post("/v1/sweeps", json={**asked, "axes": [TPOT]}, headers=headers)
+    job = client.post("/v1/plan-jobs", json={"scenario": asked["scenario"]}, headers=headers)
+    assert (other.status_code, job.status_code) == (422, 422)
+
+
 def test_there_is_no_such_sweep(client: TestClient) -> None:
     for answer in (
         client.get("/v1/sweeps/sweep-0"),
