@@ -18,7 +18,7 @@ from api.references import has_inline_model, has_references, read_revision
 from api.services import Services, Wired
 from api.submission import checked_scenario, stored_scenario, submit_soon
 from db.answers import AnswerRepository
-from db.job_intake import HIGH, LOW, NORMAL
+from db.job_intake import HIGH, LOW, NORMAL, PLAN
 from db.jobs import JobFilter, JobRepository
 from db.records import Job
 from models.errors import InvalidInput
@@ -157,7 +157,7 @@ def find(services: Services, job_id: str) -> Job:
     """One job, or the problem that there is none."""
     with services.database.reading() as session:
         job = JobRepository(session, services.project).get(job_id)
-    if job is None:
+    if job is None or job.kind != PLAN:
         raise not_found("plan job", job_id)
     return job
 

@@ -25,7 +25,7 @@ MOST_LATE = 2_000
 
 
 @contextmanager
-def serving(url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def serving(url: str, port: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """The real program with the scripted child; killed at the end, if it still lives."""
     environment = {
         **os.environ,
@@ -33,6 +33,7 @@ def serving(url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
         "SHARDWRIGHT_MAX_ATTEMPTS": "20",
         "SHARDWRIGHT_PRICING_ALLOWANCE_S": "6",
         "SHARDWRIGHT_MAX_WAITING_JOBS": "10000",
+        **settings,
     }
     arguments = [sys.executable, "-m", "api.cli", "serve", "--port", str(port), "--db", url]
     process = subprocess.Popen(arguments, env=environment, stderr=subprocess.DEVNULL)

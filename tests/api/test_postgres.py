@@ -5,8 +5,11 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import count
 
+import httpx2
 import pytest
 
 from api.jobs.dbos_engine import migrate
@@ -17,6 +20,7 @@ from db.upgrade import upgrade
 from db.workers import WorkerRepository
 from tests import postgres
 from tests.api.conftest import FINISHED
+from tests.api.test_faults import free_port, post, serving
 from tests.api.worker_processes import (
     assert_each_ended_once,
     look,
@@ -128,3 +132,31 @@ def test_documents_and_jobs_are_stored_as_on_sqlite(database: Database) -> None:
         key = JobRepository(session).add({"a": [1, 2.5, None]}, "ü", {"x": 1}).id
     [job] = look(database, [key])
     assert (job.scenario, job.scenario_name, job.revisions) == ({"a": [1, 2.5, None]}, "ü", {"x": 1})
+
+
+def test_two_servers_and_a_worker_share_the_work_and_outlive_the_database(
+    database: Database, server: postgres.Server
+) -> None:
+    url, ports = url_of(database), (free_port(), free_port())
+    with ExitStack() as running, worker(url):
+        clients = []
+        for port in ports:
+            running.enter_context(serving(url, port, SHARDWRIGHT_WORKERS="0"))
+            clients.append(
+                running.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30))
+            )
+        with ThreadPoolExecutor(16) as many:
+            made = list(many.map(lambda i: post(clients[i % 2], f"fine {i // 2}").json()["id"], range(60)))
+        assert len(set(made)) == 30  # each key was sent to both servers
+        wait_for_all(database, made)
+        assert_each_ended_once(database, sorted(set(made)))
+        server.kill()
+        away = clients[0].get(f"/v1/plan-jobs/{made[0]}")
+        assert (away.status_code, away.headers["content-type"]) == (503, "application/problem+json")
+        assert post(clients[1], "late").status_code == 503
+        server.start()
+        until(lambda: clients[0].get(f"/v1/plan-jobs/{made[0]}").status_code == 200)
+        until(lambda: post(clients[1], "late").status_code == 202)
+        late = post(clients[0], "late").json()["id"]
+        wait_for_all(database, [late])
+        assert_each_ended_once(database, [late])
