@@ -5,10 +5,10 @@ import json
 from fastapi import APIRouter, Depends, Response
 from starlette.responses import RedirectResponse
 
+from api.pages.form_token import form_page, own_form
 from api.pages.pictures import curve
 from api.pages.plan_view import plan_view
 from api.pages.rendering import page
-from api.pages.same_origin import same_origin
 from api.paging import DEFAULT_LIMIT, Cursor
 from api.render.progress import PHASES
 from api.render.summary import dropped_line, headline, search_line
@@ -55,7 +55,7 @@ def job(services: Wired, job_id: str) -> Response:
     )
 
 
-@router.post("/jobs/{job_id}/cancel", dependencies=[Depends(same_origin)])
+@router.post("/jobs/{job_id}/cancel", dependencies=[Depends(own_form())])
 def cancel(services: Wired, job_id: str) -> Response:
     """Stop a job and show what became of it."""
     plan_jobs.cancel(services, job_id)

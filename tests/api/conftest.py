@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.jobs.subprocess_queue import SubprocessQueue
+from api.pages import form_token
 from api.settings import Settings
 from db.database import Database
 
@@ -26,6 +27,19 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     return Settings(database_url=f"sqlite:///{folder / 'service.db'}", **chosen)
 
 
+class PageClient(TestClient):
+    """Sends the forms of pages as a browser does: with the token of the page they stand on."""
+
+    def post(self, url: Any, **options: Any) -> Any:
+        """As it is for REST and for raw bodies."""
+        if not str(url).startswith("/v1") and "content" not in options:
+            if form_token.COOKIE not in self.cookies:
+                self.get("/")
+            token = form_token.token(self.cookies[form_token.COOKIE], str(url))
+            options["data"] = {form_token.FIELD: token, **options.get("data", {})}
+        return super().post(url, **options)
+
+
 @contextmanager
 def service(chosen: Settings) -> Iterator[TestClient]:
     """A running service whose solves are done by the scripted child."""
@@ -38,7 +52,7 @@ def service(chosen: Settings) -> Iterator[TestClient]:
         command=CHILD,
     )
     try:
-        with TestClient(create_app(chosen, queue), raise_server_exceptions=False) as client:
+        with PageClient(create_app(chosen, queue), raise_server_exceptions=False) as client:
             yield client
     finally:
         database.close()
