@@ -13,7 +13,7 @@ from api import error_handlers, openapi
 from api.guard import Guard
 from api.jobs.port import SolveQueue
 from api.jobs.subprocess_queue import SubprocessQueue
-from api.pages import job_pages, new_plan
+from api.pages import catalogue_pages, job_pages, new_plan, running
 from api.routes import (
     calibrations,
     catalogue,
@@ -44,6 +44,8 @@ ROUTES = (
     health,
     new_plan,
     job_pages,
+    running,
+    catalogue_pages,
     documents,
 )
 

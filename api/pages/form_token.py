@@ -61,7 +61,7 @@ def own_form(form: str | None = None) -> Callable[[Request], Any]:
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 "this form was not made for this browser, or its cookie is gone",
-                hint="Maybe open the page again and send it once more; cookies of this site have to be allowed.",
+                hint="Maybe open the page again and send it once more; cookies have to be allowed.",
             )
 
     return check

@@ -1,16 +1,18 @@
 """``/jobs``, ``/jobs/{id}`` and ``/plans/{id}``: history, progress, answers."""
 
 import json
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from api.pages.form_token import form_page, own_form
+from api.pages.job_search import search_jobs
 from api.pages.pictures import curve
 from api.pages.plan_view import plan_view
 from api.pages.rendering import page
+from api.pages.running import running
 from api.paging import DEFAULT_LIMIT, Cursor
-from api.render.progress import PHASES
 from api.render.summary import dropped_line, headline, search_line
 from api.render.verdict import MEANINGS
 from api.routes import plan_jobs, plans
@@ -21,26 +23,29 @@ from models import codec
 from models.plan import RankedPlans
 
 router = APIRouter(include_in_schema=False)
-REFRESH_S = 1
+STATES = ("queued", "running", "succeeded", "failed", "cancelled", "expired")
+State = Annotated[str, Query(pattern=f"^({'|'.join(STATES)})?$")]
+Name = Annotated[str, Query(max_length=200)]
 
 
 @router.get("/jobs")
-def history(services: Wired, cursor: Cursor = None) -> Response:
-    """Every job, newest first."""
+def history(services: Wired, cursor: Cursor = None, state: State = "", name: Name = "") -> Response:
+    """Every job, newest first, or those of a state or a name."""
     with services.database.reading() as session:
-        found = JobRepository(session).page(DEFAULT_LIMIT, cursor)
-    return page("jobs.html", jobs=found.items, next=found.next)
+        found = search_jobs(JobRepository(session), DEFAULT_LIMIT, cursor, state or None, name)
+    return page(
+        "jobs.html", jobs=found.items, next=found.next, first=cursor is None,
+        states=STATES, state=state, name=name,
+    )  # fmt: skip
 
 
 @router.get("/jobs/{job_id}")
-def job(services: Wired, job_id: str) -> Response:
+def job(request: Request, services: Wired, job_id: str) -> Response:
     """Progress while a job runs, then its answer."""
     found = plan_jobs.find(services, job_id)
     answer = _answer(services, job_id)
     if answer is None:
-        finished = found.state in plan_jobs.FINISHED
-        refresh = 0 if finished else REFRESH_S
-        return page("progress.html", job=found, finished=finished, refresh=refresh, phases=PHASES)
+        return form_page(request, "progress.html", **running(services, found))
     statuses = {verdict.status for plan in answer.plans for verdict in plan.slo.values()}
     return page(
         "answer.html",

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from api.render import quantities
 from api.render.infeasible import relaxation_words
 from api.render.plan_table import precision_words
+from models.objective import OBJECTIVES
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -30,6 +31,7 @@ def _environment() -> Environment:
         quantities.duration,
         quantities.gibibytes,
         quantities.percent,
+        objective_unit,
         objective_words,
         precision_words,
         relaxation_words,
@@ -43,6 +45,14 @@ def objective_words(scenario: Any) -> str:
     asked = scenario.get("objective", "")
     names = asked.get("minimize") or [] if isinstance(asked, dict) else [asked]
     return ", then ".join(str(name).replace("_", " ") for name in names)
+
+
+def objective_unit(scenario: Any) -> str:
+    """Unit of the first objective of a stored scenario; empty for a weighted sum, which has none."""
+    asked = scenario.get("objective", "")
+    if isinstance(asked, dict):
+        asked = (asked.get("minimize") or asked.get("pareto") or [""])[0]
+    return OBJECTIVES.get(str(asked), ("", ""))[0]
 
 
 def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:

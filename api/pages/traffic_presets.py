@@ -35,7 +35,7 @@ TRAFFIC = (
         id="chat",
         title="Chat",
         kind="assumed",
-        source="lengths near the means of the Azure LLM inference trace 2023 (1,155 in, 211 out); limits assumed",
+        source="lengths near the means of the Azure LLM trace 2023 (1,155 in, 211 out); limits assumed",
         fields=_fields((1200, 200), 0, "1", "50"),
     ),
     TrafficPreset(
@@ -56,7 +56,7 @@ TRAFFIC = (
         id="code",
         title="Code completion",
         kind="assumed",
-        source="lengths near the means of the Azure LLM inference trace 2023, code (2,048 in, 28 out); limits assumed",
+        source="lengths near the means of the Azure LLM trace 2023, code (2,048 in, 28 out); limits assumed",
         fields=_fields((2000, 30), 30, "0.5", "30"),
     ),
     TrafficPreset(
