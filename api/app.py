@@ -19,7 +19,17 @@ from api.intake import Intake
 from api.jobs.port import SolveQueue
 from api.jobs.wiring import durable_queue
 from api.metrics import Metrics
-from api.pages import compare_page, job_pages, login, new_plan, plan_page, plotly_script, sweep_pages
+from api.pages import (
+    catalogue_pages,
+    compare_page,
+    job_pages,
+    login,
+    new_plan,
+    plan_page,
+    plotly_script,
+    running,
+    sweep_pages,
+)
 from api.plan_cache import PlanCache
 from api.request_log import RequestLog
 from api.routes import (
@@ -29,6 +39,7 @@ from api.routes import (
     health,
     job_events,
     keys,
+    memory,
     not_built,
     operation,
     plan_comparison,
@@ -54,6 +65,7 @@ ROUTES = (
     plan_costs,
     plan_comparison,
     quick,
+    memory,
     calibrations,
     catalogue,
     health,
@@ -66,6 +78,8 @@ ROUTES = (
     compare_page,
     sweep_pages,
     plotly_script,
+    running,
+    catalogue_pages,
     documents,
 )
 

@@ -39,6 +39,8 @@ COMPONENTS = {
     "scenario": "Scenario",
     "plans": "RankedPlans",
     "what-if": "WhatIfAnswer",
+    "memory-question": "MemoryQuestion",
+    "memory-use": "MemoryUse",
     "changes": "Changes",
     "axes": "Axes",
     "sweep-point": "SweepPoint",

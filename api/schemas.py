@@ -28,6 +28,8 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "prediction": _of("models.prediction", "Prediction"),
     "check": _of("models.check", "CheckAnswer"),
     "what-if": _of("models.what_if", "WhatIfAnswer"),
+    "memory-question": _of("models.memory_use", "MemoryQuestion"),
+    "memory-use": _of("models.memory_use", "MemoryUse"),
     "changes": _of("models.what_if", "Changes"),
     "axes": _of("models.sweep", "Axes"),
     "requirements": _of("models.requirements", "RequirementsAnswer"),

@@ -36,6 +36,7 @@ DEFAULTS: dict[str, str] = {
     "more": "yes",
     "top_k": "5",
     "time_limit_s": "30",
+    "memory_tp": "2",
     "scenario_yaml": "",
 }
 
@@ -67,6 +68,8 @@ PLACES = (
     ("/name", "name"),
 )
 
+MEMORY_TP = {str(n): f"{n} device" + "s" * (n > 1) for n in (1, 2, 4, 8, 16)}
+"""Degrees of tensor parallelism the memory bar looks at."""
 FAILURES = {
     "": "nothing: all devices work",
     "device": "any one device",
@@ -100,6 +103,7 @@ class Choices:
     percentiles: dict[str, str]
     failures: dict[str, str]
     more: dict[str, str]
+    memory_tp: dict[str, str]
 
 
 def choices() -> Choices:
@@ -114,6 +118,7 @@ def choices() -> Choices:
         percentiles=PERCENTILES,
         failures=FAILURES,
         more={"yes": "tell it", "no": "leave it out"},
+        memory_tp=MEMORY_TP,
     )
 
 

@@ -1,48 +1,53 @@
 """``/jobs`` and ``/jobs/{id}``: history, progress, answers."""
 
 import json
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from api.pages.answer_page import answer_page
+from api.pages.form_token import form_page, own_form
 from api.pages.rendering import page
-from api.pages.same_origin import same_origin
+from api.pages.running import running
 from api.paging import DEFAULT_LIMIT, Cursor
-from api.render.progress import PHASES
 from api.routes import plan_jobs
 from api.services import Services, Wired
 from db.answers import AnswerRepository
-from db.jobs import JobRepository
+from db.jobs import JobFilter, JobRepository
 from models import codec
 from models.plan import RankedPlans
 from planner.views import VIEWS
 
 router = APIRouter(include_in_schema=False)
-REFRESH_S = 1
+STATES = ("queued", "running", "succeeded", "failed", "cancelled", "expired")
+State = Annotated[str, Query(pattern=f"^({'|'.join(STATES)})?$")]
+Name = Annotated[str, Query(max_length=200)]
 
 
 @router.get("/jobs")
-def history(services: Wired, cursor: Cursor = None) -> Response:
-    """Every job, newest first."""
+def history(services: Wired, cursor: Cursor = None, state: State = "", name: Name = "") -> Response:
+    """Every job, newest first, or those of a state or a name."""
     with services.database.reading() as session:
-        found = JobRepository(session, services.project).page(DEFAULT_LIMIT, cursor)
-    return page("jobs.html", jobs=found.items, next=found.next)
+        jobs = JobRepository(session, services.project)
+        found = jobs.page(DEFAULT_LIMIT, cursor, JobFilter(state=state or None, name=name.strip() or None))
+    return page(
+        "jobs.html", jobs=found.items, next=found.next, first=cursor is None,
+        states=STATES, state=state, name=name,
+    )  # fmt: skip
 
 
 @router.get("/jobs/{job_id}")
-def job(services: Wired, job_id: str, view: str = VIEWS[0]) -> Response:
+def job(request: Request, services: Wired, job_id: str, view: str = VIEWS[0]) -> Response:
     """Progress while a job runs, then its answer; an order that is not known is the ranked one."""
     found = plan_jobs.find(services, job_id)
     answer = stored_answer(services, job_id)
     if answer is None:
-        finished = found.state in plan_jobs.FINISHED
-        refresh = 0 if finished else REFRESH_S
-        return page("progress.html", job=found, finished=finished, refresh=refresh, phases=PHASES)
+        return form_page(request, "progress.html", **running(services, found))
     return answer_page(found, answer, next((v for v in VIEWS if v == view), VIEWS[0]))
 
 
-@router.post("/jobs/{job_id}/cancel", dependencies=[Depends(same_origin)])
+@router.post("/jobs/{job_id}/cancel", dependencies=[Depends(own_form())])
 def cancel(services: Wired, job_id: str) -> Response:
     """Stop a job and show what became of it."""
     plan_jobs.cancel(services, job_id)

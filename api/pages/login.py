@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from api.caller import COOKIE, new_secret, secret_of
-from api.pages.rendering import page
+from api.pages.form_token import form_page, own_form, sent_fields
 from api.pages.same_origin import same_origin
 from api.services import Services, Wired
 from db.access import AccessRepository
@@ -18,19 +18,18 @@ UNKNOWN = "This key is not known, revoked, or over."
 
 
 @router.get("/login")
-def form() -> Response:
+def form(request: Request) -> Response:
     """Ask for a key."""
-    return page("login.html", fault="")
+    return form_page(request, "login.html", fault="")
 
 
-@router.post("/login", dependencies=[Depends(same_origin)])
+@router.post("/login", dependencies=[Depends(own_form())])
 async def log_in(services: Wired, request: Request) -> Response:
     """Open a session for the holder of a key."""
-    async with request.form(max_files=0, max_fields=10) as typed:
-        key = str(typed.get("key", "")).strip()
+    key = (await sent_fields(request)).get("key", "").strip()
     secret = await run_in_threadpool(_opened, services, key)
     if secret is None:
-        return page("login.html", 403, fault=UNKNOWN)
+        return form_page(request, "login.html", 403, fault=UNKNOWN)
     return with_session(services, request, secret)
 
 

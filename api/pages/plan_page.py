@@ -6,16 +6,15 @@ import yaml
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.pages.answer_page import prices
+from api.pages.form_token import form_page, own_form, sent_fields
 from api.pages.job_pages import stored_answer
 from api.pages.plan_view import plan_view
 from api.pages.plotly_script import plotly_path
-from api.pages.rendering import page
-from api.pages.same_origin import same_origin
 from api.pages.step_view import step_view
 from api.pages.what_if_form import Turned, read_turned
 from api.render.faults import faults_of
 from api.routes import plans
-from api.services import Services, Wired, services_of
+from api.services import Services, Wired
 from db.records import Job
 from models import codec
 from models.errors import ShardwrightError
@@ -24,24 +23,22 @@ from models.what_if import Changes, WhatIfAnswer
 from planner.adjustable import adjustables
 
 router = APIRouter(include_in_schema=False)
-MAX_FIELDS = 200
 Number = Annotated[int, Query(ge=0, le=10_000)]
 
 
-async def _typed(request: Request) -> dict[str, str]:
-    most = services_of(request).settings.max_body_bytes
-    async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=most) as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
 @router.get("/plans/{plan_id}")
-def plan(services: Wired, plan_id: str, group: Number = 0) -> Response:
+def plan(services: Wired, request: Request, plan_id: str, group: Number = 0) -> Response:
     """One plan; ``group`` is the one whose step is taken apart."""
-    return _shown(services, plan_id, group)
+    return _shown(services, request, plan_id, group)
 
 
-@router.post("/plans/{plan_id}/what-if", dependencies=[Depends(same_origin)])
-def what_if(services: Wired, plan_id: str, typed: Annotated[dict[str, str], Depends(_typed)]) -> Response:
+@router.post("/plans/{plan_id}/what-if", dependencies=[Depends(own_form())])
+def what_if(
+    services: Wired,
+    request: Request,
+    plan_id: str,
+    typed: Annotated[dict[str, str], Depends(sent_fields)],
+) -> Response:
     """The same page with the difference that the changed fields make; nothing is stored."""
     _, job = plans.find(services, plan_id)
     answer = stored_answer(services, job.id)
@@ -54,13 +51,15 @@ def what_if(services: Wired, plan_id: str, typed: Annotated[dict[str, str], Depe
             outcome = plans.solved_what_if(services, answer.scenario, changes)
         except ShardwrightError as error:
             turned.faults += [fault.detail for fault in faults_of(error)]
-    return _shown(services, plan_id, 0, turned, outcome)
+    return _shown(services, request, plan_id, turned=turned, outcome=outcome)
 
 
 def _shown(
     services: Services,
+    request: Request,
     plan_id: str,
-    group: int,
+    group: int = 0,
+    *,
     turned: Turned | None = None,
     outcome: WhatIfAnswer | None = None,
 ) -> Response:
@@ -68,15 +67,16 @@ def _shown(
     answer = stored_answer(services, job.id)
     assert answer is not None  # plans are stored together with their answer
     found = next(p for p in answer.plans if p.rank == stored.rank)
-    return shown_plan(job, answer, found, group, turned=turned, outcome=outcome)
+    return shown_plan(request, job, answer, found, group=group, turned=turned, outcome=outcome)
 
 
 def shown_plan(
+    request: Request,
     job: Job,
     answer: RankedPlans,
     found: Plan,
-    group: int = 0,
     *,
+    group: int = 0,
     turned: Turned | None = None,
     outcome: WhatIfAnswer | None = None,
 ) -> Response:
@@ -90,7 +90,7 @@ def shown_plan(
         "fields": adjustables(answer.scenario), "turned": turned or Turned(), "outcome": outcome,
         "plan_json": codec.to_json(found), "scenario_yaml": _yaml(codec.to_plain(answer.scenario)),
     }  # fmt: skip
-    return page("plan.html", 422 if turned and turned.faults else 200, **values)
+    return form_page(request, "plan.html", 422 if turned and turned.faults else 200, **values)
 
 
 def _yaml(document: Any) -> str:

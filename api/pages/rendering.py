@@ -14,6 +14,7 @@ from api.pages.plotly_script import plotly_style_ids
 from api.render import quantities
 from api.render.infeasible import relaxation_words
 from api.render.plan_table import precision_words
+from models.objective import OBJECTIVES
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -34,6 +35,7 @@ def _environment() -> Environment:
         quantities.duration,
         quantities.gibibytes,
         quantities.percent,
+        objective_unit,
         objective_words,
         precision_words,
         relaxation_words,
@@ -76,6 +78,14 @@ def layer_words(partition: Sequence[int]) -> str:
     """Layers per stage, equal neighbours counted: 3 + 22 × 4 + 3."""
     runs = [(layers, len(list(alike))) for layers, alike in groupby(partition)]
     return " + ".join(f"{n} × {layers}" if n > 1 else str(layers) for layers, n in runs)
+
+
+def objective_unit(scenario: Any) -> str:
+    """Unit of the first objective of a stored scenario; empty for a weighted sum, which has none."""
+    asked = scenario.get("objective", "")
+    if isinstance(asked, dict):
+        asked = (asked.get("minimize") or asked.get("pareto") or [""])[0]
+    return OBJECTIVES.get(str(asked), ("", ""))[0]
 
 
 def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:

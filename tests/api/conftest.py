@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.jobs.child_pool import ChildPool
 from api.jobs.job_runner import JobRunner
 from api.jobs.thread_queue import ThreadQueue
+from api.pages import form_token
 from api.settings import Settings
 from db.database import Database
 
 CHILD = (sys.executable, str(Path(__file__).parent / "fake_child.py"))
 FINISHED = ("succeeded", "failed", "cancelled", "expired")
 PATIENCE_S = 60.0
+A_REQUEST = Request({"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": []})
 
 
 def settings_in(folder: Path, **changes: Any) -> Settings:
@@ -36,13 +39,26 @@ def thread_queue(database: Database, chosen: Settings, workers: int = 2) -> Thre
     return ThreadQueue(runner, workers=workers, max_interruptions=chosen.max_attempts)
 
 
+class PageClient(TestClient):
+    """Sends the forms of pages as a browser does: with the token of the page they stand on."""
+
+    def post(self, url: Any, **options: Any) -> Any:
+        """As it is for REST and for raw bodies."""
+        if not str(url).startswith("/v1") and "content" not in options:
+            if form_token.COOKIE not in self.cookies:
+                self.get("/", follow_redirects=True)
+            token = form_token.token(self.cookies[form_token.COOKIE], str(url))
+            options["data"] = {form_token.FIELD: token, **options.get("data", {})}
+        return super().post(url, **options)
+
+
 @contextmanager
 def service(chosen: Settings) -> Iterator[TestClient]:
     """A running service whose solves are done by the scripted child."""
     database = Database(chosen.database_url)
     queue = thread_queue(database, chosen)
     try:
-        with TestClient(create_app(chosen, queue), raise_server_exceptions=False) as client:
+        with PageClient(create_app(chosen, queue), raise_server_exceptions=False) as client:
             yield client
     finally:
         database.close()

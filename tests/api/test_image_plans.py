@@ -13,6 +13,7 @@ from api.render.answer import print_answer
 from models import codec
 from models.plan import RankedPlans
 from planner import pipeline
+from tests.api.conftest import A_REQUEST
 from tests.planner.image_scenes import two_nodes
 
 
@@ -32,7 +33,7 @@ def test_the_table_names_the_encode_group_and_what_stands_behind_it(planned: Ran
 
 def test_the_page_names_them_too(planned: RankedPlans) -> None:
     job: Any = SimpleNamespace(id="job")
-    text = bytes(shown_plan(job, planned, planned.plans[0]).body).decode()
+    text = bytes(shown_plan(A_REQUEST, job, planned, planned.plans[0]).body).decode()
     assert "<td>encode</td>" in text
     assert "<td>aggregated, language only</td>" in text
     assert "the image encoder" in text

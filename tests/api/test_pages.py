@@ -13,7 +13,7 @@ from api.pages.form_fields import DEFAULTS, choices
 from api.pages.plan_page import shown_plan
 from api.render.quantities import amount
 from planner import pipeline
-from tests.api.conftest import wait
+from tests.api.conftest import A_REQUEST, wait
 from tests.api.sample_answer import EXAMPLE, SMALL_CONFIG, scenario_document
 from tests.planner.scenes import deployment, scenario
 
@@ -241,7 +241,7 @@ def test_classes_of_traffic_are_told_on_the_page() -> None:
     ]
     answer = pipeline.plan(scenario(deployment(classes=kinds), options={"roles": ["aggregated"], "top_k": 1}))
     asked: Any = {"id": "job-1"}
-    text = bytes(shown_plan(asked, answer, answer.plans[0]).body).decode()
+    text = bytes(shown_plan(A_REQUEST, asked, answer, answer.plans[0]).body).decode()
     carried = answer.plans[0].groups[0].class_request_per_s
     for name, rate_per_s in carried.items():
         assert f"<strong>chat/{name}</strong>" in text
