@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from models.errors import InvalidInput
 
 BUSY_TIMEOUT_MS = 10_000
+PAGE_CACHE_KIB = 400
+"""Pages each connection keeps; there may be dozens of them, and the system keeps the file's pages anyway."""
 POOL_SIZE = 20
 POOL_OVERFLOW = 40
 
@@ -94,6 +96,7 @@ def _prepare_sqlite(engine: Engine) -> None:
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "foreign_keys=ON",
             "synchronous=NORMAL",
+            f"cache_size=-{PAGE_CACHE_KIB}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from db.records import Event
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640.0, 220.0, 64.0, 96.0, 16.0, 34.0
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640.0, 220.0, 84.0, 124.0, 16.0, 34.0
 """Drawing in pixels of its own view box; right of the lines stand their names."""
-APART = 16.0
+APART = 20.0
 """Least distance of the two names, so that neither covers the other."""
 
 

@@ -1,6 +1,8 @@
 """A service on a temporary database whose solves are done by a scripted child."""
 
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import Request
 from fastapi.testclient import TestClient
 
@@ -47,7 +50,8 @@ class PageClient(TestClient):
         if not str(url).startswith("/v1") and "content" not in options:
             if form_token.COOKIE not in self.cookies:
                 self.get("/", follow_redirects=True)
-            token = form_token.token(self.cookies[form_token.COOKIE], str(url))
+            form = "/" if url == "/memory-bar" else str(url)  # the bar reads the fields of the form at /
+            token = form_token.token(self.cookies[form_token.COOKIE], form)
             options["data"] = {form_token.FIELD: token, **options.get("data", {})}
         return super().post(url, **options)
 
@@ -62,6 +66,29 @@ def service(chosen: Settings) -> Iterator[TestClient]:
             yield client
     finally:
         database.close()
+
+
+@contextmanager
+def served(chosen: Settings, workers: int = 1) -> Iterator[tuple[str, Database]]:
+    """A service behind a real port, and its database."""
+    database = Database(chosen.database_url)
+    app = create_app(chosen, thread_queue(database, chosen, workers))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        deadline = time.monotonic() + PATIENCE_S
+        while not server.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}", database
+        finally:
+            server.should_exit = True
+            thread.join()
+            database.close()
 
 
 @pytest.fixture

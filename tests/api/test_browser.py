@@ -2,18 +2,12 @@
 
 import os
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 
-from api.app import create_app
-from db.database import Database
-from tests.api.conftest import PATIENCE_S, settings_in, thread_queue
+from tests.api.conftest import PATIENCE_S, served, settings_in
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -26,23 +20,8 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    settings = settings_in(tmp_path_factory.mktemp("browser"))
-    database = Database(settings.database_url)
-    queue = thread_queue(database, settings, workers=1)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(settings, queue), log_level="warning", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        deadline = time.monotonic() + PATIENCE_S
-        while not server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-    database.close()
+    with served(settings_in(tmp_path_factory.mktemp("browser"))) as (root, _):
+        yield root
 
 
 @pytest.fixture(scope="module")

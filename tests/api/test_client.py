@@ -2,19 +2,15 @@
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
-from api.app import create_app
 from api.client import (
     AsyncClient,
     Client,
@@ -28,12 +24,11 @@ from api.client import (
 )
 from api.client.answers import FIELDS
 from api.document_kinds import KINDS
-from db.database import Database
 from models.plan import Plan, RankedPlans
 from models.prediction import Prediction
 from models.requirements import RequirementsAnswer
 from models.what_if import WhatIfAnswer
-from tests.api.conftest import PATIENCE_S, settings_in, thread_queue
+from tests.api.conftest import PATIENCE_S, served, settings_in
 from tests.api.sample_answer import EXAMPLE, SMALL_CONFIG, scenario, scenario_document
 from tests.api.test_calibrations import CALIBRATION
 
@@ -55,23 +50,8 @@ CLUSTER = {"pools": [{"name": "h100", "device": "h100-sxm", "nodes": 2, "devices
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    settings = settings_in(tmp_path_factory.mktemp("client"))
-    database = Database(settings.database_url)
-    queue = thread_queue(database, settings, workers=4)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(settings, queue), log_level="warning", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        deadline = time.monotonic() + PATIENCE_S
-        while not server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-    database.close()
+    with served(settings_in(tmp_path_factory.mktemp("client")), workers=4) as (root, _):
+        yield root
 
 
 @pytest.fixture

@@ -1,22 +1,16 @@
 """Pages of answers and plans in a real Chromium: charts drawn under the policy, without scripts, axe."""
 
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 
-from api.app import create_app
 from db.answers import AnswerRepository
-from db.database import Database
 from db.job_work import JobWork
 from db.jobs import JobRepository
 from models import codec
 from planner import pipeline
-from tests.api.conftest import PATIENCE_S, settings_in, thread_queue
+from tests.api.conftest import PATIENCE_S, served, settings_in
 from tests.api.sample_answer import scenario
 from tests.api.test_browser import CHROMIUM, PHONE_WIDTH, browser  # noqa: F401
 
@@ -32,19 +26,7 @@ Pages = dict[str, str]
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     """Addresses of an answer that was really solved, of its first plan and of two plans side by side."""
     answer = pipeline.plan(scenario(options={"top_k": 3, "sensitivity": True}))
-    settings = settings_in(tmp_path_factory.mktemp("results"))
-    database = Database(settings.database_url)
-    queue = thread_queue(database, settings, workers=1)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(settings, queue), log_level="warning", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        deadline = time.monotonic() + PATIENCE_S
-        while not server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    with served(settings_in(tmp_path_factory.mktemp("results"))) as (root, database):
         with database.writing() as session:
             jobs = JobRepository(session)
             job = jobs.add(codec.to_plain(answer.scenario), answer.scenario.name, {})
@@ -52,15 +34,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
             assert claimed is not None
             JobWork(session).finish(claimed, "succeeded")
             AnswerRepository(session).add(job.id, codec.to_json(answer, indent=None))
-        root, ids = f"http://127.0.0.1:{listening.getsockname()[1]}", [p.id for p in answer.plans]
+        ids = [p.id for p in answer.plans]
         yield {
             "answer": f"{root}/jobs/{job.id}",
             "plan": f"{root}/plans/{ids[0]}",
             "compare": f"{root}/compare?a={ids[0]}&b={ids[1]}",
         }
-        server.should_exit = True
-        thread.join()
-    database.close()
 
 
 @pytest.fixture
