@@ -26,6 +26,8 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "plans": _of("models.plan", "RankedPlans"),
     "predict-row": _of("models.prediction", "PredictRow"),
     "prediction": _of("models.prediction", "Prediction"),
+    "memory-question": _of("models.memory_use", "MemoryQuestion"),
+    "memory": _of("models.memory_use", "MemoryUse"),
     "check": _of("models.check", "CheckAnswer"),
     "what-if": _of("models.what_if", "WhatIfAnswer"),
     "memory-question": _of("models.memory_use", "MemoryQuestion"),

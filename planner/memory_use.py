@@ -4,6 +4,7 @@ import numpy as np
 
 from models import catalog
 from models.cluster import Pool
+from models.errors import InvalidInput
 from models.memory_use import MemoryQuestion, MemoryUse
 from models.plan import MemoryBytes
 from models.scenario import Deployment
@@ -22,9 +23,11 @@ def memory_use(asked: MemoryQuestion) -> MemoryUse:
     Raises
     ------
     InvalidInput
-        A name that the catalogue does not hold, or a configuration that cannot be read.
+        A name that the catalogue does not hold, a configuration that cannot be read, or more pipeline
+        stages than layers: a stage without a layer holds nothing that could be told.
     """
     setting = _setting(asked)
+    _check_stages(asked.parallelism.pp, setting.spec.layers)
     layouts = Layouts.of(asked.parallelism)
     tier = setting.engine.tier(setting.site.device)
     seats = asked.max_num_seqs or tier.max_num_seqs
@@ -51,6 +54,15 @@ def memory_use(asked: MemoryQuestion) -> MemoryUse:
         max_context_tokens=setting.spec.max_context_tokens,
         rules_failed=tuple(rule_text(name, setting) for name in broken),
     )
+
+
+def _check_stages(pp: int, layers: int) -> None:
+    if pp > layers:
+        raise InvalidInput(
+            f"pp={pp} is more than the {layers} layers of the model",
+            pointer="/parallelism/pp",
+            hint=f"Maybe pp={layers} at most.",
+        )
 
 
 def _parts(found: MemoryFit) -> MemoryBytes:

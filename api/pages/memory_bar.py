@@ -6,7 +6,7 @@ from typing import Any
 from api.pages.bars import Part, keys, stacked
 from api.pages.form_reading import FormFault, read_form
 from api.render.plan_table import precision_words
-from api.render.quantities import count, gibibytes
+from api.render.quantities import count, gibibytes, scaled
 from models import codec
 from models.errors import ShardwrightError
 from models.memory_use import MemoryQuestion, MemoryUse
@@ -108,5 +108,6 @@ def _note(question: MemoryQuestion, use: MemoryUse) -> str:
     return (
         f"{precision_words(use.precision)}; {question.engine.name} at its own limits of "
         f"{count(use.max_num_seqs)} sequences and {count(use.max_num_batched_tokens)} batched tokens."
-        f"{longest} One sequence takes {gibibytes(use.sequence_bytes)}; a plan tries every layout."
+        f"{longest} One sequence takes {scaled(use.sequence_bytes, 'B')} of a device. "
+        "A plan tries every layout."
     )

@@ -96,6 +96,22 @@ def test_an_unknown_name_is_told_at_its_field(field: str, value: str, pointer: s
     assert told.value.pointer == pointer
 
 
+@pytest.mark.parametrize("pp", [81, 1_000_000])
+def test_more_stages_than_layers_are_refused(pp: int) -> None:
+    with pytest.raises(InvalidInput, match="80 layers") as told:
+        memory_use(replace(ASKED, parallelism=Parallelism(pp=pp)))
+    assert told.value.pointer == "/parallelism/pp"
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
+@pytest.mark.parametrize("pp", [2, 3, 7, 80])
+def test_stages_share_the_weights(engine: str, pp: int) -> None:
+    asked = replace(ASKED, engine=EngineChoice(name=engine))  # type: ignore[arg-type]
+    cut = memory_use(replace(asked, parallelism=Parallelism(tp=2, pp=pp))).memory_bytes.weights
+    whole = memory_use(asked).memory_bytes.weights
+    assert whole / pp * 0.8 < cut < whole
+
+
 def test_it_answers_while_somebody_types() -> None:
     memory_use(ASKED)
     start = time.perf_counter()
