@@ -19,7 +19,8 @@ from api.intake import Intake
 from api.jobs.port import SolveQueue
 from api.jobs.wiring import durable_queue
 from api.metrics import Metrics
-from api.pages import compare_page, job_pages, login, new_plan, plan_page, plotly_script
+from api.oidc.sign_in import sign_in_of
+from api.pages import compare_page, job_pages, login, new_plan, oidc_login, plan_page, plotly_script
 from api.plan_cache import PlanCache
 from api.request_log import RequestLog
 from api.routes import (
@@ -60,6 +61,7 @@ ROUTES = (
     operation,
     keys,
     login,
+    oidc_login,
     new_plan,
     job_pages,
     plan_page,
@@ -104,6 +106,7 @@ def _services(settings: Settings, database: Database, queue: SolveQueue) -> Serv
         plans=PlanCache(),
         metrics=Metrics(database),
         callers=Callers(database),
+        sign_in=sign_in_of(settings),
     )
 
 

@@ -18,9 +18,9 @@ UNKNOWN = "This key is not known, revoked, or over."
 
 
 @router.get("/login")
-def form() -> Response:
-    """Ask for a key."""
-    return page("login.html", fault="")
+async def form(services: Wired) -> Response:
+    """Ask for a key, or for the organisation's login where there is one."""
+    return login_page(services)
 
 
 @router.post("/login", dependencies=[Depends(same_origin)])
@@ -30,7 +30,7 @@ async def log_in(services: Wired, request: Request) -> Response:
         key = str(typed.get("key", "")).strip()
     secret = await run_in_threadpool(_opened, services, key)
     if secret is None:
-        return page("login.html", 403, fault=UNKNOWN)
+        return login_page(services, 403, fault=UNKNOWN)
     return with_session(services, request, secret)
 
 
@@ -43,6 +43,11 @@ async def log_out(services: Wired, request: Request) -> Response:
     answer = RedirectResponse("/login", status_code=303)
     answer.delete_cookie(COOKIE)
     return answer
+
+
+def login_page(services: Services, status: int = 200, fault: str = "") -> Response:
+    """The page that asks who somebody is, and says why the last answer would not do."""
+    return page("login.html", status, fault=fault, by_organisation=services.sign_in is not None)
 
 
 def with_session(services: Services, request: Request, secret: str) -> Response:
