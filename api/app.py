@@ -19,12 +19,14 @@ from api.intake import Intake
 from api.jobs.port import SolveQueue
 from api.jobs.wiring import durable_queue
 from api.metrics import Metrics
+from api.oidc.sign_in import sign_in_of
 from api.pages import (
     catalogue_pages,
     compare_page,
     job_pages,
     login,
     new_plan,
+    oidc_login,
     plan_page,
     plotly_script,
     running,
@@ -72,6 +74,7 @@ ROUTES = (
     operation,
     keys,
     login,
+    oidc_login,
     new_plan,
     job_pages,
     plan_page,
@@ -119,6 +122,7 @@ def _services(settings: Settings, database: Database, queue: SolveQueue) -> Serv
         plans=PlanCache(),
         metrics=Metrics(database),
         callers=Callers(database),
+        sign_in=sign_in_of(settings),
     )
 
 

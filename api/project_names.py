@@ -4,7 +4,7 @@ import re
 
 from models.errors import InvalidInput
 
-_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
+_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 
 def check_project(name: str) -> str:

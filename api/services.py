@@ -10,6 +10,7 @@ from api.group_commit import GroupCommit
 from api.intake import Submission, Submitted
 from api.jobs.port import SolveQueue
 from api.metrics import Metrics
+from api.oidc.sign_in import SignIn
 from api.plan_cache import PlanCache
 from api.settings import Settings
 from db.access import Deed
@@ -29,6 +30,7 @@ class Services:
     plans: PlanCache
     metrics: Metrics
     callers: Callers
+    sign_in: SignIn | None = None
     project: str = LOCAL_PROJECT
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LEAST_SOLVE_BYTES = 4_000_000_000
@@ -54,6 +54,16 @@ class Settings(BaseSettings):
         Access control: every request needs an API key, or the session of somebody who logged in.
     session_lasts_s
         Time after which the page asks to log in again [s].
+    oidc_issuer
+        OpenID Connect provider that people may log in with, as the URL it calls itself; empty = none.
+    oidc_client_id, oidc_client_secret
+        What the provider knows this service by.
+    oidc_redirect_url
+        Where the provider sends people back to; empty = ``/login/oidc/callback`` at the host they came to.
+    oidc_project_claim, oidc_default_project
+        Claim of the ID token with the project of a person; the project without it, empty = no entry.
+    oidc_scope_claim
+        Claim with the scope of a person; ``write`` without it.
     """
 
     model_config = SettingsConfigDict(env_prefix="SHARDWRIGHT_", extra="ignore")
@@ -73,3 +83,10 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     requires_keys: bool = False
     session_lasts_s: float = Field(default=12 * 3600.0, gt=0)
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_redirect_url: str = ""
+    oidc_project_claim: str = "shardwright_project"
+    oidc_default_project: str = ""
+    oidc_scope_claim: str = "shardwright_scope"

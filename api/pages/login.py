@@ -18,9 +18,9 @@ UNKNOWN = "This key is not known, revoked, or over."
 
 
 @router.get("/login")
-def form(request: Request) -> Response:
-    """Ask for a key."""
-    return form_page(request, "login.html", fault="")
+async def form(services: Wired, request: Request) -> Response:
+    """Ask for a key, or for the organisation's login where there is one."""
+    return login_page(services, request)
 
 
 @router.post("/login", dependencies=[Depends(own_form())])
@@ -29,7 +29,7 @@ async def log_in(services: Wired, request: Request) -> Response:
     key = (await sent_fields(request)).get("key", "").strip()
     secret = await run_in_threadpool(_opened, services, key)
     if secret is None:
-        return form_page(request, "login.html", 403, fault=UNKNOWN)
+        return login_page(services, request, 403, fault=UNKNOWN)
     return with_session(services, request, secret)
 
 
@@ -42,6 +42,11 @@ async def log_out(services: Wired, request: Request) -> Response:
     answer = RedirectResponse("/login", status_code=303)
     answer.delete_cookie(COOKIE)
     return answer
+
+
+def login_page(services: Services, request: Request, status: int = 200, fault: str = "") -> Response:
+    """The page that asks who somebody is, and says why the last answer would not do."""
+    return form_page(request, "login.html", status, fault=fault, by_organisation=services.sign_in is not None)
 
 
 def with_session(services: Services, request: Request, secret: str) -> Response:
