@@ -21,9 +21,9 @@ def same_origin(request: Request) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "this form came from another site")
 
 
-def _host_of(origin: str) -> str | None:
-    """Host and port; None where there are none, as in ``null``."""
+def _host_of(origin: str) -> str:
+    """Host and port; empty where there are none, as in ``null``."""
     try:
-        return urlsplit(origin).netloc or None
+        return urlsplit(origin).netloc
     except ValueError:  # half of an IPv6 address
-        return None
+        return ""
