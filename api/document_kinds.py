@@ -1,13 +1,15 @@
 """The kinds of stored documents: the field that holds each, and how it is checked before it is stored."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
 from api.body_schemas import CALIBRATION, DENSE
+from api.pointing import token
 from models import catalog, codec
 from models.cluster import Cluster
 from models.errors import Fault, InvalidInput
@@ -16,6 +18,7 @@ from models.wire import WIRE
 from models.workload import Slo, Workload
 
 Check = Callable[[Any], Any]
+PRICES = "usd_per_device_hour"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,8 @@ def _check_model(document: Any) -> Any:
     from planner.importers import hf_config
 
     if isinstance(document, str):
-        catalog.model(document)
+        with _at(""):
+            catalog.model(document)
         return document
     inline = codec.from_plain(InlineModel, document)
     try:
@@ -109,8 +113,32 @@ def _check_calibration(document: Any) -> Any:
 
 
 def _check_prices(document: Any) -> Any:
-    prices = codec.from_plain(StoredPrices, {"usd_per_device_hour": document}).usd_per_device_hour
-    return {catalog.device(name).id: usd for name, usd in prices.items()}
+    try:
+        prices = codec.from_plain(StoredPrices, {PRICES: document}).usd_per_device_hour
+    except InvalidInput as error:
+        raise _without(f"/{PRICES}", error) from None
+    checked = {}
+    for name, usd in prices.items():
+        with _at(f"/{token(name)}"):
+            checked[catalog.device(name).id] = usd
+    return checked
+
+
+@contextmanager
+def _at(pointer: str) -> Iterator[None]:
+    """Names the catalogue refuses at fields of its own, told where they stand in the document."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise type(error)(error.message, pointer=pointer, hint=error.hint) from None
+
+
+def _without(prefix: str, error: InvalidInput) -> InvalidInput:
+    """The error seen from inside the field that holds the document while it is checked."""
+    faults = tuple(replace(fault, pointer=fault.pointer.removeprefix(prefix)) for fault in error.faults)
+    return type(error)(
+        error.message, pointer=error.pointer.removeprefix(prefix), hint=error.hint, faults=faults
+    )
 
 
 KINDS = {

@@ -159,7 +159,7 @@ class Scenario:
                 if name not in deployments:
                     raise InvalidInput(
                         f"no deployment is named {name!r}",
-                        pointer=f"/periods/{t}/rate_scale/{name}",
+                        pointer=f"/periods/{t}/rate_scale/" + name.replace("~", "~0").replace("/", "~1"),
                         hint=f"Maybe one of: {', '.join(deployments)}",
                     )
         for name in deployments if self.periods else ():

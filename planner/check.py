@@ -48,7 +48,10 @@ def check(scenario: Scenario, config: Any) -> dict[str, Any]:
     sites, _, found = settings(scenario)
     # which share of the first token an encode pool takes is the planner's to choose: the best one counts
     fracs = POOL_FRACS if any(g.role == "encode" for g in groups) else (0.0,)
-    verdicts = [_verdict(scenario, sites, found, groups, frac) for frac in fracs]
+    places = [_place(config, i) for i in range(len(groups))]
+    verdicts = [
+        _verdict(scenario, sites, found, dict(zip(places, groups, strict=True)), frac) for frac in fracs
+    ]
     checked, reasons, value = max(verdicts, key=lambda v: _merit(scenario, v))
     best = pipeline.plan(scenario)
     best_value = best.plans[0].objective_value if best.plans else None
@@ -77,14 +80,19 @@ def _merit(scenario: Scenario, verdict: _Verdict) -> tuple[float, float]:
 
 
 def _verdict(
-    scenario: Scenario, sites: list[Site], found: list[Setting], groups: list[CheckGroup], pool_frac: float
+    scenario: Scenario,
+    sites: list[Site],
+    found: list[Setting],
+    placed: dict[str, CheckGroup],
+    pool_frac: float,
 ) -> _Verdict:
-    """All groups, with encode groups at one share of the first token."""
+    """All groups, by their pointers, with encode groups at one share of the first token."""
+    groups = list(placed.values())
     traffic = traffics(scenario, found)
     checked: list[CheckedGroup] = []
     priced: list[tuple[Priced, int]] = []
-    for i, group in enumerate(groups):
-        setting = _setting(scenario, found, group, f"/groups/{i}")
+    for place, group in placed.items():
+        setting = _setting(scenario, found, group, place)
         fed = any(
             g.role == "encode" and (g.deployment or scenario.deployments[0].name) == setting.deployment.name
             for g in groups
@@ -106,6 +114,13 @@ def _verdict(
     return checked, reasons, value
 
 
+def _place(config: Any, i: int) -> str:
+    """Pointer of a group in what was pasted: a list, an object with groups, or the group itself."""
+    if isinstance(config, list):
+        return f"/{i}"
+    return f"/groups/{i}" if "groups" in config else ""
+
+
 def _groups(config: Any) -> list[CheckGroup]:
     """Groups of whatever was pasted."""
     if isinstance(config, dict) and "model" in config and "groups" in config:
@@ -114,22 +129,21 @@ def _groups(config: Any) -> list[CheckGroup]:
             CheckGroup(role=g.role, replicas=g.replicas, parallelism=g.parallelism, precision=row.precision)
             for g in row.groups
         ]
-    if isinstance(config, dict):
-        config = config.get("groups", [config])
-    if not isinstance(config, list) or not config:
+    listed = config.get("groups", [config]) if isinstance(config, dict) else config
+    if not isinstance(listed, list) or not listed:
         raise InvalidInput(
             "a configuration is a list of groups, an object with groups, or a predict row",
             hint='Maybe [{"role": "aggregated", "replicas": 2, "parallelism": {"tp": 8}}].',
         )
     groups = []
-    for i, content in enumerate(config):
+    for i, content in enumerate(listed):
         if isinstance(content, dict):
             # groups of a plan carry more than is needed to check them
             content = {k: v for k, v in content.items() if k in CHECKED_KEYS}
         try:
             groups.append(codec.from_plain(CheckGroup, content))
         except InvalidInput as error:
-            raise error.under(f"/groups/{i}") from None
+            raise error.under(_place(config, i)) from None
     return groups
 
 

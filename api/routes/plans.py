@@ -18,6 +18,7 @@ from db.answers import AnswerRepository
 from db.jobs import JobRepository
 from db.records import Job, StoredPlan
 from models import codec
+from models.errors import InvalidInput
 from models.scenario import Scenario
 from models.what_if import Change, Changes, WhatIfAnswer
 
@@ -71,9 +72,24 @@ def what_if(services: Wired, plan_id: str, request: JsonObject) -> dict[str, Any
     only_keys(request, {"changes"}, set())
     _, job = find(services, plan_id)
     changes = codec.from_plain(Changes, request).changes
-    answer = solved_what_if(services, codec.from_plain(Scenario, job.scenario), changes)
+    try:
+        answer = solved_what_if(services, codec.from_plain(Scenario, job.scenario), changes)
+    except InvalidInput as error:
+        raise _in_changes(error) from None
     plain: dict[str, Any] = codec.to_plain(answer)
     return plain
+
+
+def _in_changes(error: InvalidInput) -> InvalidInput:
+    """What is wrong with the changed scenario, told at the changes: there its pointers lead nowhere."""
+    faults = tuple(
+        fault
+        if fault.pointer.startswith("/changes")
+        else replace(fault, pointer="/changes", detail=f"{fault.pointer}: {fault.detail}")
+        for fault in error.faults
+    )
+    first = faults[0]
+    return type(error)(first.detail, pointer=first.pointer, hint=first.hint, faults=faults)
 
 
 def solved_what_if(services: Services, scenario: Scenario, changes: tuple[Change, ...]) -> WhatIfAnswer:

@@ -14,6 +14,8 @@ MAX_BYTES = 8_000_000
 MAX_DEPTH = 40
 MAX_NODES = 2_000_000
 """Nodes after aliases are expanded: an alias bomb is refused before it is built."""
+MAX_BITS = 14_000
+"""Of a whole number: Python writes none of more than 4,300 digits, though YAML's 0xfff... reads into one."""
 
 
 class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -131,6 +133,11 @@ def _read_yaml(text: str) -> Any:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"not YAML or JSON: {error}") from None
+    except (LookupError, AttributeError):
+        # PyYAML's own constructors look into the text before they know it: !!int "", !!bool x, !!timestamp x
+        raise InvalidInput(
+            "not YAML or JSON: a tag does not fit its value", hint="Maybe leave out the tag (!!...)."
+        ) from None
 
 
 def _bound_nesting(text: str) -> None:
@@ -174,6 +181,8 @@ def check(value: Any, pointer: str = "", depth: int = 0) -> None:
         raise TooLarge(f"the document is nested deeper than {MAX_DEPTH} levels", pointer=pointer)
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidInput(f"{value} is not a finite number", pointer=pointer)
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise TooLarge("a number has too many digits", pointer=pointer)
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from api.caller import COOKIE, Callers, needed_scope, new_secret
+from api.caller import COOKIE, Callers, needed_scope, new_secret, secret_of
 from api.cli import app as cli
 from api.document_kinds import KINDS
 from db.access import AccessRepository
@@ -330,3 +330,13 @@ def test_a_service_without_keys_makes_none(client: TestClient) -> None:
     assert answer.status_code == 409
     assert "without keys" in answer.json()["detail"]
     assert client.get("/v1/keys").json()["items"] == []
+
+
+def test_an_odd_cookie_costs_no_time_and_hides_no_other() -> None:
+    began = time.process_time()
+    assert secret_of({"cookie": 'a="' + '\\"' * 20_000 + f'"; b; =; {COOKIE}="sws_x"'}) == (
+        "session",
+        "sws_x",
+    )
+    assert secret_of({"cookie": f"{COOKIE}=; other=1"}) is None
+    assert time.process_time() - began < 1

@@ -167,6 +167,7 @@ def test_only_the_named_hosts_are_answered(make_client: Callable[..., TestClient
         ({"sec-fetch-site": "same-site"}, 403),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
     ],
 )
 def test_forms_of_other_sites_are_refused(client: TestClient, headers: dict[str, str], status: int) -> None:

@@ -219,7 +219,7 @@ def test_a_pasted_engine_command_line_is_not_built(run: Run, tmp_path: Path, tex
         ("", "list of groups"),
         ("7", "list of groups"),
         ("[]", "list of groups"),
-        ("[{role: aggregated, replicas: -1, parallelism: {tp: 8}}]", "/groups/0/replicas"),
+        ("[{role: aggregated, replicas: -1, parallelism: {tp: 8}}]", "/0/replicas"),
     ],
 )
 def test_what_is_no_configuration_ends_with_2(run: Run, tmp_path: Path, text: str, words: str) -> None:
