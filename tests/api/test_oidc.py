@@ -31,7 +31,6 @@ from tests.api.oidc_provider import (
 )
 
 BUTTON = "Log in with your organisation"
-HOUR_S = 3600
 
 
 class Visitor:
