@@ -36,6 +36,21 @@ WORDS = {
     "idle_watt": "power without load",
     "peak_watt": "power at full load",
     "kv_block_tokens": "block of the KV cache",
+    "supports": "can cut",
+    "memory_rule": "what the memory share is taken of",
+    "memory_frac": "memory share",
+    "reserve_bytes": "kept outside the KV cache",
+    "reserve_bytes_per_batched_token": "kept more for each batched token",
+    "reserve_bytes_per_graph_sequence": "kept more for each captured sequence",
+    "reserve_bytes_per_device": "kept more for each device of a replica",
+    "reserve_floor_bytes": "kept at least on large devices",
+    "reserve_floor_memory_bytes": "devices that are large, from",
+    "context_bytes": "context and libraries",
+    "collective_bytes": "communication buffers",
+    "graph_bytes": "CUDA graphs",
+    "batched_tokens_ladder": "batched tokens worth trying",
+    "expert_width_multiple": "expert widths are padded to a multiple of",
+    "auto_kv": "what an automatic KV cache stands for",
 }
 
 
