@@ -10,13 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.architecture import ModelSpec
+from models.errors import InvalidInput
 from models.precision import WEIGHT_BYTES, Precision
 
 
 def layer_partition(
     spec: ModelSpec, precision: Precision, stages: int, *, even: bool = False
 ) -> tuple[int, ...]:
-    """Layers per stage, first to last."""
+    """Layers per stage, first to last.
+
+    Raises
+    ------
+    InvalidInput
+        More stages than layers.
+    """
+    if stages > spec.layers:
+        raise InvalidInput(
+            f"pp {stages} is more than the {spec.layers} layers of {spec.id}",
+            pointer="/parallelism/pp",
+            hint=f"Maybe at most {spec.layers}.",
+        )
     if even:
         base, extra = divmod(spec.layers, stages)
         # the remainder goes to the middle: the ends carry embedding and head

@@ -5,6 +5,7 @@ from itertools import combinations
 import pytest
 
 from models import catalog
+from models.errors import InvalidInput
 from models.precision import WEIGHT_BYTES
 from planner.stages import kind_bytes, layer_partition, stage_counts
 from tests.planner.scenes import DEEPSEEK, EVERY_KIND, GPT_OSS, LLAMA_405B, MAMBA
@@ -52,3 +53,10 @@ def test_every_layer_is_on_one_stage(model: str, even: bool) -> None:
 def test_as_many_stages_as_layers_hold_one_each() -> None:
     spec = catalog.model(GPT_OSS)
     assert layer_partition(spec, spec.precision, spec.layers) == (1,) * spec.layers
+
+
+def test_more_stages_than_layers_are_refused_by_their_field() -> None:
+    spec = catalog.model(MAMBA)
+    with pytest.raises(InvalidInput, match=f"{spec.layers} layers") as refused:
+        layer_partition(spec, spec.precision, spec.layers + 1)
+    assert refused.value.pointer == "/parallelism/pp"
