@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from api.caller import new_secret
 from api.document_kinds import KINDS
+from api.pages import form_token
 from api.pages.form_fields import DEFAULTS
 from api.services import Services
 from db.access import AccessRepository
@@ -154,7 +155,8 @@ def _is_a_page(answer: Any, body: bytes) -> None:
 REST = {
     **{("POST", f"/v1/{kind}"): 300 for kind in KINDS},
     **{("PUT", f"/v1/{kind}/{{key}}"): 250 for kind in KINDS},
-    ("POST", "/v1/plan-jobs"): 900,
+    ("POST", "/v1/plan-jobs"): 700,
+    ("POST", "/v1/memory"): 200,
     ("POST", "/v1/sweeps"): 400,
     ("POST", "/v1/plans/{plan_id}:what-if"): 300,
     ("POST", "/v1/plans:compare"): 200,
@@ -206,12 +208,20 @@ SOURCES = {
 }
 
 
+def _own(attacked: Attacked, path: str) -> str:
+    """The token that makes a form ours, so that what is typed is read at all."""
+    attacked.client.get("/")
+    secret = attacked.client.cookies[form_token.COOKIE]
+    return urlencode({form_token.FIELD: form_token.token(secret, path)})
+
+
 @pytest.mark.parametrize("name", PASTED)
 def test_pasted(attacked: Attacked, name: str) -> None:
     rng = random.Random(name)
     others = urlencode({} if name == "scenario_yaml" else {k: v for k, v in DEFAULTS.items() if k != name})
     pastes = (mutated_paste(rng, rng.choice(SOURCES[name])) for _ in range(PASTED[name]))
-    bodies = (f"{others}&{name}={quote_from_bytes(paste)}".encode() for paste in pastes)
+    own = _own(attacked, "/")
+    bodies = (f"{own}&{others}&{name}={quote_from_bytes(paste)}".encode() for paste in pastes)
     _attack(attacked, (("POST", "/", body, FORM) for body in bodies), _is_a_page)
 
 
@@ -221,21 +231,22 @@ def test_forms(attacked: Attacked, template: str) -> None:
     typed = {"/login": {"key": attacked.secret}, "/": DEFAULTS}.get(
         template, {"slo.chat.ttft_s.limit_s": "1"}
     )
-    bodies = (_form(rng, typed) for _ in range(FORMS[template]))
     path = _path(attacked, template)
+    own = dict([_own(attacked, path).split("=")])
+    bodies = (_form(rng, typed, own) for _ in range(FORMS[template]))
     _attack(attacked, (("POST", path, body, kind) for body, kind in bodies), _is_a_page)
 
 
-def _form(rng: random.Random, typed: dict[str, str]) -> tuple[bytes, str]:
+def _form(rng: random.Random, typed: dict[str, str], own: dict[str, str]) -> tuple[bytes, str]:
     """A form whose fields, or whose bytes, are wrong."""
-    fields = dict(typed)
+    fields = {**own, **typed}
     if rng.random() < 0.6:
         fields[rng.choice(list(typed))] = rng.choice(ODD_FIELDS)
     parts = "".join(
         f'--b\r\ncontent-disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()
     )
     data, kind = rng.choice(((urlencode(fields).encode(), FORM), ((parts + "--b--\r\n").encode(), MULTIPART)))
-    return (rng.choice(BYTES)(rng, data) if fields == typed else data), kind
+    return (rng.choice(BYTES)(rng, data) if fields == {**own, **typed} else data), kind
 
 
 ODD_FIELDS = [
