@@ -23,8 +23,11 @@ setup: $(READY)  ## make .venv and install everything
 demo: $(READY)  ## start the service, submit the example over REST, print ranked plans
 	@$(BIN)/python examples/demo.py
 
-test: $(READY)  ## run every test that needs no outside server
-	$(BIN)/pytest -q -n 2
+test: $(READY)  ## run every test that needs no outside server, but for the long ones
+	$(BIN)/pytest -q -n 2 -m "not long"
+
+test-long: $(READY)  ## run the long tests: faults by counting, generated requests, PostgreSQL
+	$(BIN)/pytest -q -n 2 -m long
 
 check: $(READY)  ## formatting, lint, types, layering, spelling
 	$(BIN)/ruff format --check .
@@ -42,4 +45,4 @@ docs: $(READY)  ## rebuild the generated parts of docs/
 bench: $(READY)  ## print the benchmark tables
 	$(BIN)/python benchmarks/search_speed.py
 
-.PHONY: help setup demo test check serve docs bench
+.PHONY: help setup demo test test-long check serve docs bench

@@ -20,6 +20,8 @@ from tests.api.conftest import CHILD
 from tests.api.sample_answer import scenario_document
 from tests.api.worker_processes import assert_each_ended_once, look, until, wait_for_all
 
+pytestmark = pytest.mark.long
+
 JOBS = 200
 MOST_LATE = 2_000
 

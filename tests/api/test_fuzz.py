@@ -27,6 +27,8 @@ from tests.api.hostile import resolves
 from tests.api.mutations import BYTES, mutated_json, mutated_paste
 from tests.api.sample_answer import SMALL_CONFIG, scenario_document
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SCENARIOS = [yaml.safe_load(path.read_text()) for path in sorted(ROOT.glob("examples/*.yaml"))]
 CONFIGS = [

@@ -32,6 +32,7 @@ from tests.api.worker_processes import (
 )
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.postgres,
     pytest.mark.skipif(postgres.binaries() is None, reason="no PostgreSQL server is installed"),
 ]

@@ -9,6 +9,8 @@ import pytest
 
 from tests.api.test_faults import free_port, serving
 
+pytestmark = pytest.mark.long
+
 LEAST_CASES = 2_000
 CHECKS = (
     "not_a_server_error",
