@@ -79,7 +79,7 @@ def test_a_person_logs_in_by_keyboard_on_a_phone_without_scripts(address: str, b
     link.press("Enter")
     page.wait_for_url(f"{address}/")
     cookies = {cookie["name"]: cookie for cookie in context.cookies()}
-    assert set(cookies) == {"shardwright_session"}  # the ticket is gone
+    assert set(cookies) == {"shardwright_session", "shardwright_forms"}  # the ticket is gone
     assert cookies["shardwright_session"]["httpOnly"]
     page.goto(f"{address}/jobs")
     assert page.url == f"{address}/jobs"

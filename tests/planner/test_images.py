@@ -379,7 +379,7 @@ def test_check_names_what_is_wrong_with_an_encode_group() -> None:
     assert "whole encoders side by side" in told["reasons"][0]
     with pytest.raises(InvalidInput, match="no images") as refused:
         check(scenario(), [{"role": "encode", "parallelism": {}}])
-    assert refused.value.pointer == "/groups/0/role"
+    assert refused.value.pointer == "/0/role"
 
 
 def test_predict_refuses_an_encode_group_with_a_reason() -> None:
