@@ -113,7 +113,8 @@ def listing(services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 @router.get("/{sweep_id}", operation_id="get_sweep", responses=problems(404))
 def get(services: Wired, sweep_id: str) -> dict[str, Any]:
     """How far a sweep is."""
-    return {**shown(find(services, sweep_id)), "axes": find(services, sweep_id).axes}
+    found = find(services, sweep_id)
+    return {**shown(found), "axes": found.axes}
 
 
 @router.get(
