@@ -35,7 +35,7 @@ class DurableQueue:
         self._slots = slots
         self._lock: IO[str] | None = None
         self._engine = DbosEngine(runner, system_url=system_url, slots=slots)
-        self._keeper = Keeper(runner, self._engine, max_interruptions=max_interruptions)
+        self._keeper = Keeper(runner, self._engine, slots=slots, max_interruptions=max_interruptions)
 
     @property
     def executor_id(self) -> str:

@@ -25,9 +25,10 @@ AHEAD = 32
 class Keeper:
     """Two threads: one looks often and does little, the other looks after the dead."""
 
-    def __init__(self, runner: JobRunner, engine: DbosEngine, *, max_interruptions: int) -> None:
+    def __init__(self, runner: JobRunner, engine: DbosEngine, *, slots: int, max_interruptions: int) -> None:
         self._runner = runner
         self._engine = engine
+        self._slots = slots
         self._max_interruptions = max_interruptions
         self._stopping = threading.Event()
         self._woken = threading.Event()
@@ -98,7 +99,7 @@ class Keeper:
             workers = WorkerRepository(session)
             if not workers.beat(worker_id):
                 log.warning("this worker was taken for dead")
-                workers.enter(worker_id, 0)
+                workers.enter(worker_id, self._slots)
             everyone = workers.all()
         if any(
             [self._bury(worker) for worker in everyone if worker.id != worker_id and self._is_silent(worker)]
